@@ -1,0 +1,38 @@
+import type { ReferenceCase } from "./cases.js";
+import type { CaseResult } from "./judge.js";
+
+/** A handler file, `kinds/<kind>.ts`: computes with this project's code what a case expects. */
+export interface Handler {
+  run(reference: ReferenceCase): Promise<CaseResult>;
+}
+
+/** Every kind that can be computed. A kind that is neither here nor in `PENDING` is a failure. */
+export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<string, () => Promise<Handler>>([
+  ["metrics", () => import("./kinds/metrics.js")],
+  ["tokenize", () => import("./kinds/tokenize.js")],
+]);
+
+/** Cases of later work, `kind/name` or `kind/*`: shown as skipped, never as passed. */
+export const PENDING: readonly string[] = [
+  "dataset/*",
+  "lora/*",
+  "malformed/*",
+  "noise/*",
+  "objective/*",
+  "optimizer/*",
+  "preprocess/*",
+  "sample/*",
+  "scheduler/*",
+  "score/*",
+  "text-encode/*",
+  "tokenize/open-clip",
+  "unet-forward/*",
+  "unet-gradient/*",
+  "vae-decode/*",
+  "vae-encode/*",
+];
+
+/** @returns whether the case `kind/name` belongs to later work. */
+export function isPending(id: string): boolean {
+  return PENDING.includes(id) || PENDING.includes(`${id.split("/")[0]}/*`);
+}
