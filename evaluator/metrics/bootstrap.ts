@@ -1,0 +1,57 @@
+import { quantile, sorted } from "./summary.js";
+
+/** Bounds of an interval; 95 % unless said otherwise. */
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A value with its interval. */
+export interface Estimate extends Interval {
+  readonly value: number;
+}
+
+/**
+ * Index sets drawn with replacement. One list serves every statistic of an evaluation, so that differences between
+ * checkpoints are paired.
+ * @param size number of units (as a rule prompts), which is also the length of each resample.
+ * @param random uniform in [0, 1); a seeded generator makes the intervals repeatable.
+ */
+export function drawResamples(size: number, count: number, random: () => number): Int32Array[] {
+  return Array.from({ length: count }, () => Int32Array.from({ length: size }, () => Math.floor(random() * size)));
+}
+
+/**
+ * The percentile interval of bootstrap replicates: quantiles (1 − level)/2 and (1 + level)/2, linear between neighbours.
+ * Replicates for which the statistic is undefined (NaN) are left out.
+ */
+export function percentileInterval(replicates: ArrayLike<number>, level = 0.95): Interval {
+  const ascending = sorted(Array.from(replicates).filter((value) => !Number.isNaN(value)));
+  return { low: quantile(ascending, (1 - level) / 2), high: quantile(ascending, (1 + level) / 2) };
+}
+
+/** Bootstrap interval of the mean of `values`, one value a unit. For a paired test pass the differences. */
+export function meanInterval(values: ArrayLike<number>, resamples: readonly Int32Array[], level = 0.95): Interval {
+  const replicates = resamples.map((resample) => {
+    let total = 0;
+    for (let i = 0; i < resample.length; i++) total += values[resample[i]!]!;
+    return total / resample.length;
+  });
+  return percentileInterval(replicates, level);
+}
+
+/**
+ * Mean of the values of each unit. Several pictures of one prompt are not independent: average them first, then resample
+ * prompts.
+ * @param units unit 0 … numUnits − 1 of each value; every unit occurs.
+ */
+export function unitMeans(values: ArrayLike<number>, units: Int32Array): Float64Array {
+  const numUnits = 1 + units.reduce((largest, unit) => Math.max(largest, unit), -1);
+  const totals = new Float64Array(numUnits);
+  const counts = new Float64Array(numUnits);
+  for (const [i, unit] of units.entries()) {
+    totals[unit]! += values[i]!;
+    counts[unit]! += 1;
+  }
+  return totals.map((total, unit) => total / counts[unit]!);
+}
