@@ -1,20 +1,31 @@
 import { type Features, unitRows } from "./features.js";
-import { kernelMatrices } from "./kernel-matrices.js";
-import { mean } from "./summary.js";
+import { bootstrapMmd, type KernelMatrices, kernelMatrices, type ResamplingUnits, squaredMmd } from "./mmd.js";
 
 /** Width of the Gaussian kernel and factor that makes the values readable, as published with CMMD. */
 const SIGMA = 10;
 const SCALE = 1000;
 
 /**
- * CLIP Maximum Mean Discrepancy (Jayasumana et al. 2024, "Rethinking FID"): biased MMD² with a Gaussian kernel
- * exp(−‖x−y‖² / 2σ²) over embeddings of unit length, diagonals kept, × 1000. Never negative but for rounding.
+ * CMMD's kernel exp(−‖x−y‖² / 2σ²) over both sets (Jayasumana et al. 2024, "Rethinking FID").
  * @param x embeddings [m, d], brought to unit length here.
  * @param y embeddings [n, d], likewise.
  */
-export async function cmmd(x: Features, y: Features, sigma = SIGMA, scale = SCALE): Promise<number> {
+export async function gaussianKernels(x: Features, y: Features, sigma = SIGMA): Promise<KernelMatrices> {
   const gamma = 1 / (2 * sigma ** 2);
   // ‖x−y‖² = 2 − 2 x·y for unit vectors.
-  const kernels = await kernelMatrices(unitRows(x), unitRows(y), (product) => Math.exp(-gamma * (2 - 2 * product)));
-  return scale * (mean(kernels.xx) + mean(kernels.yy) - 2 * mean(kernels.xy));
+  return await kernelMatrices(unitRows(x), unitRows(y), (product) => Math.exp(-gamma * (2 - 2 * product)));
+}
+
+/** CLIP Maximum Mean Discrepancy: biased MMD², diagonals kept, × 1000. Takes `gaussianKernels`. */
+export function cmmd(kernels: KernelMatrices, scale = SCALE): number {
+  return scale * squaredMmd(kernels, "biased");
+}
+
+/** CMMD of every resample, see `bootstrapMmd`; `percentileInterval` of it is CMMD's interval. */
+export async function bootstrapCmmd(
+  kernels: KernelMatrices,
+  units: ResamplingUnits,
+  resamples: readonly Int32Array[],
+): Promise<Float64Array> {
+  return (await bootstrapMmd(kernels, units, resamples, "biased")).map((value) => SCALE * value);
 }

@@ -1,7 +1,6 @@
 import { seededRandom } from "../../test/support/seeded-random.js";
-import { drawResamples, percentileInterval } from "./bootstrap.js";
 import type { Features } from "./features.js";
-import { bootstrapKid, drawSubsets, kid, kidOverSubsets, polynomialKernels } from "./kid.js";
+import { drawSubsets, kid, kidOverSubsets, polynomialKernels } from "./kid.js";
 import { mean } from "./summary.js";
 
 const COLUMNS = 6;
@@ -25,8 +24,6 @@ function kidByDefinition(x: Features, y: Features): number {
   for (let i = 0; i < x.rows; i++) for (let j = 0; j < y.rows; j++) across += k(row(x, i), row(y, j));
   return within(x) + within(y) - (2 * across) / (x.rows * y.rows);
 }
-
-const unitPerRow = (rows: number): Int32Array => Int32Array.from({ length: rows }, (_, i) => i);
 
 describe("kid", () => {
   test("is the definition's value for sets of different size", async () => {
@@ -73,45 +70,5 @@ describe("kid over subsets", () => {
       expect(Math.max(...x)).toBeLessThan(50);
     }
     expect(new Set(subsets.flatMap(({ x }) => [...x])).size).toBe(50);
-  });
-});
-
-describe("bootstrap of kid", () => {
-  test("gives the full value when every unit is drawn once", async () => {
-    const random = seededRandom(7);
-    const kernels = await polynomialKernels(cloud(8, 0, random), cloud(8, 0.3, random));
-    const units = { x: unitPerRow(8), y: unitPerRow(8) };
-    expect((await bootstrapKid(kernels, units, [unitPerRow(8).reverse()]))[0]).toBeCloseTo(kid(kernels), 12);
-  });
-
-  test("centres on the full value, although resamples hold copies", async () => {
-    const random = seededRandom(9);
-    const kernels = await polynomialKernels(cloud(60, 0, random), cloud(60, 0.3, random));
-    const units = { x: unitPerRow(60), y: unitPerRow(60) };
-    const replicates = await bootstrapKid(kernels, units, drawResamples(60, 400, random));
-    const spread = percentileInterval(replicates);
-    expect(Math.abs(mean(replicates) - kid(kernels))).toBeLessThan((spread.high - spread.low) / 20);
-    expect(spread.low).toBeLessThan(kid(kernels));
-    expect(spread.high).toBeGreaterThan(kid(kernels));
-  });
-
-  test("draws all pictures of a prompt together", async () => {
-    const random = seededRandom(11);
-    const x = cloud(4, 0, random); // two prompts, two noises each
-    const y = cloud(2, 0.3, random);
-    const kernels = await polynomialKernels(x, y);
-    const both = await bootstrapKid(kernels, { x: Int32Array.of(0, 0, 1, 1), y: Int32Array.of(0, 1) }, [
-      Int32Array.of(0, 1),
-    ]);
-    expect(both[0]).toBeCloseTo(kid(kernels), 12);
-  });
-
-  test("is undefined where a resample leaves one row alone", async () => {
-    const random = seededRandom(13);
-    const kernels = await polynomialKernels(cloud(2, 0, random), cloud(2, 0, random));
-    const units = { x: unitPerRow(2), y: unitPerRow(2) };
-    const replicates = await bootstrapKid(kernels, units, [Int32Array.of(1, 1), Int32Array.of(0, 1)]);
-    expect(replicates[0]).toBeNaN();
-    expect(percentileInterval(replicates).low).toBe(replicates[1]);
   });
 });

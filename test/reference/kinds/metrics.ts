@@ -1,5 +1,5 @@
 import { meanInterval } from "../../../evaluator/metrics/bootstrap.js";
-import { cmmd } from "../../../evaluator/metrics/cmmd.js";
+import { cmmd, gaussianKernels } from "../../../evaluator/metrics/cmmd.js";
 import type { Features } from "../../../evaluator/metrics/features.js";
 import { fid } from "../../../evaluator/metrics/fid.js";
 import { kid, kidOverSubsets, polynomialKernels } from "../../../evaluator/metrics/kid.js";
@@ -25,7 +25,7 @@ async function distances(reference: ReferenceCase): Promise<Record<string, numbe
     kid: kid(kernels),
     kid_subset_mean: overSubsets.mean,
     kid_subset_std: overSubsets.standardDeviation,
-    cmmd: await cmmd(a, b, sigma, cmmd_scale),
+    cmmd: cmmd(await gaussianKernels(a, b, sigma), cmmd_scale),
   };
 }
 
