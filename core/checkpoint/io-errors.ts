@@ -2,7 +2,7 @@ import { SpinError } from "../errors.js";
 
 /** @returns the operating system's code (as `ENOENT`) when `error` carries one. */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Object) || !("code" in error)) return undefined;
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
 

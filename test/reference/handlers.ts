@@ -9,6 +9,7 @@ export interface Handler {
 /** Every kind that can be computed. A kind that is neither here nor in `PENDING` is a failure. */
 export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<string, () => Promise<Handler>>([
   ["metrics", () => import("./kinds/metrics.js")],
+  ["malformed", () => import("./kinds/malformed.js")],
   ["tokenize", () => import("./kinds/tokenize.js")],
 ]);
 
@@ -16,7 +17,8 @@ export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<str
 export const PENDING: readonly string[] = [
   "dataset/*",
   "lora/*",
-  "malformed/*",
+  "malformed/archives",
+  "malformed/configs",
   "noise/*",
   "objective/*",
   "optimizer/*",

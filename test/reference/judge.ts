@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import type { CaseTensor, ReferenceCase, TensorData, ValueExpectation } from "./cases.js";
 
 /** What a handler computed: tensors by their whole name (`out.x`), values by theirs. */
@@ -93,7 +93,7 @@ function compareValue(name: string, got: unknown, expectation: ValueExpectation)
     return Math.abs(got - expected) <= allowed ? [] : [`value ${name}: ${got}, expected ${expected} ± ${allowed}`];
   }
   if (!isTable(expected) || !isTable(got) || Array.isArray(expected) !== Array.isArray(got)) {
-    return isDeepStrictEqual(got, expected) ? [] : [`value ${name}: ${shown(got)}, expected ${shown(expected)}`];
+    return isDeepStrictEqual(got, expected) ? [] : [`value ${name}: ${inspect(got)}, expected ${inspect(expected)}`];
   }
   const entries = new Map<string, unknown>(Object.entries(got));
   const wanted = Object.entries(expected);
@@ -105,8 +105,4 @@ function compareValue(name: string, got: unknown, expectation: ValueExpectation)
 
 function isTable(value: unknown): value is object {
   return typeof value === "object" && value !== null;
-}
-
-function shown(value: unknown): string {
-  return JSON.stringify(value) ?? String(value);
 }

@@ -1,0 +1,170 @@
+import * as z from "zod";
+import { only, parseConfig } from "../json-config.js";
+import type { DdimConfig } from "./ddim.js";
+import type { DdpmConfig } from "./ddpm.js";
+import type { DpmSolverConfig } from "./dpm-solver.js";
+import type { EulerConfig } from "./euler.js";
+import type { PndmConfig } from "./pndm.js";
+
+/** A diffusers scheduler's settings, with its class's defaults filled in. */
+export type SchedulerConfig =
+  | ({ readonly className: "DDIMScheduler" } & DdimConfig)
+  | ({ readonly className: "PNDMScheduler" } & PndmConfig)
+  | ({ readonly className: "DDPMScheduler" } & DdpmConfig)
+  | ({ readonly className: "EulerDiscreteScheduler" } & EulerConfig)
+  | ({ readonly className: "DPMSolverMultistepScheduler" } & DpmSolverConfig);
+
+const positive = z.number().positive();
+const flag = (fallback: boolean) => z.boolean().default(fallback);
+const optionalFlag = z.boolean().nullish();
+
+/** The forward process and the placing of steps, which all classes share. */
+const common = {
+  num_train_timesteps: z.int().positive().max(1_000_000).default(1000),
+  beta_start: positive.default(0.0001),
+  beta_end: positive.default(0.02),
+  beta_schedule: only("linear", "scaled_linear", "squaredcos_cap_v2"),
+  trained_betas: z.array(z.number()).nullish(),
+  prediction_type: only("epsilon", "sample", "v_prediction"),
+  steps_offset: z.int().default(0),
+  rescale_betas_zero_snr: flag(false),
+};
+const spacing = (fallback: "leading" | "linspace") => z.enum(["leading", "trailing", "linspace"]).default(fallback);
+const clipping = { clip_sample: flag(true), clip_sample_range: positive.default(1), thresholding: flag(false) };
+const sigmas = {
+  use_karras_sigmas: optionalFlag,
+  use_exponential_sigmas: optionalFlag,
+  use_beta_sigmas: optionalFlag,
+  final_sigmas_type: only("zero", "sigma_min"),
+};
+
+const schemas = {
+  DDIMScheduler: z.looseObject({
+    ...common,
+    ...clipping,
+    timestep_spacing: spacing("leading"),
+    set_alpha_to_one: flag(true),
+  }),
+  PNDMScheduler: z.looseObject({
+    ...common,
+    timestep_spacing: spacing("leading"),
+    set_alpha_to_one: flag(false),
+    skip_prk_steps: flag(false),
+  }),
+  DDPMScheduler: z.looseObject({
+    ...common,
+    ...clipping,
+    timestep_spacing: spacing("leading"),
+    variance_type: z.string().default("fixed_small"),
+  }),
+  EulerDiscreteScheduler: z.looseObject({ ...common, ...sigmas, timestep_spacing: spacing("linspace") }),
+  DPMSolverMultistepScheduler: z.looseObject({
+    ...common,
+    ...sigmas,
+    timestep_spacing: spacing("linspace"),
+    use_lu_lambdas: optionalFlag,
+    use_flow_sigmas: optionalFlag,
+    algorithm_type: z.string().default("dpmsolver++"),
+    solver_order: z.int().positive().default(2),
+    solver_type: z.string().default("midpoint"),
+    lower_order_final: flag(true),
+    euler_at_final: flag(false),
+    // diffusers writes -Infinity, which reading JSON turns into null.
+    lambda_min_clipped: z.number().nullish(),
+    thresholding: flag(false),
+  }),
+};
+
+const classSchema = z.looseObject({ _class_name: z.enum(Object.keys(schemas) as (keyof typeof schemas)[]) });
+
+type CommonFile = z.infer<z.ZodObject<typeof common>> & { timestep_spacing: "leading" | "trailing" | "linspace" };
+
+function commonConfig(file: CommonFile) {
+  return {
+    numTrainTimesteps: file.num_train_timesteps,
+    betaStart: file.beta_start,
+    betaEnd: file.beta_end,
+    betaSchedule: file.beta_schedule,
+    trainedBetas: file.trained_betas ?? null,
+    predictionType: file.prediction_type,
+    stepsOffset: file.steps_offset,
+    rescaleBetasZeroSnr: file.rescale_betas_zero_snr,
+    timestepSpacing: file.timestep_spacing,
+  };
+}
+
+function clippingConfig(file: z.infer<z.ZodObject<typeof clipping>>) {
+  return {
+    clipSample: file.clip_sample,
+    clipSampleRange: file.clip_sample_range,
+    thresholding: file.thresholding,
+  };
+}
+
+function sigmasConfig(file: z.infer<z.ZodObject<typeof sigmas>>) {
+  return {
+    useKarrasSigmas: file.use_karras_sigmas,
+    useExponentialSigmas: file.use_exponential_sigmas,
+    useBetaSigmas: file.use_beta_sigmas,
+    finalSigmasType: file.final_sigmas_type,
+  };
+}
+
+/**
+ * Reads a `scheduler_config.json`.
+ * @param file path for error messages
+ * @throws SpinError "invalid" naming the key and value of anything malformed or not supported
+ */
+export function parseSchedulerConfig(json: unknown, file: string): SchedulerConfig {
+  const className = parseConfig(classSchema, json, file)._class_name;
+  switch (className) {
+    case "DDIMScheduler": {
+      const parsed = parseConfig(schemas.DDIMScheduler, json, file);
+      return {
+        className,
+        ...commonConfig(parsed),
+        ...clippingConfig(parsed),
+        setAlphaToOne: parsed.set_alpha_to_one,
+      };
+    }
+    case "PNDMScheduler": {
+      const parsed = parseConfig(schemas.PNDMScheduler, json, file);
+      return {
+        className,
+        ...commonConfig(parsed),
+        setAlphaToOne: parsed.set_alpha_to_one,
+        skipPrkSteps: parsed.skip_prk_steps,
+      };
+    }
+    case "DDPMScheduler": {
+      const parsed = parseConfig(schemas.DDPMScheduler, json, file);
+      return {
+        className,
+        ...commonConfig(parsed),
+        ...clippingConfig(parsed),
+        varianceType: parsed.variance_type,
+      };
+    }
+    case "EulerDiscreteScheduler": {
+      const parsed = parseConfig(schemas.EulerDiscreteScheduler, json, file);
+      return { className, ...commonConfig(parsed), ...sigmasConfig(parsed) };
+    }
+    case "DPMSolverMultistepScheduler": {
+      const parsed = parseConfig(schemas.DPMSolverMultistepScheduler, json, file);
+      return {
+        className,
+        ...commonConfig(parsed),
+        ...sigmasConfig(parsed),
+        useLuLambdas: parsed.use_lu_lambdas,
+        useFlowSigmas: parsed.use_flow_sigmas,
+        algorithmType: parsed.algorithm_type,
+        solverOrder: parsed.solver_order,
+        solverType: parsed.solver_type,
+        lowerOrderFinal: parsed.lower_order_final,
+        eulerAtFinal: parsed.euler_at_final,
+        lambdaMinClipped: parsed.lambda_min_clipped ?? Number.NEGATIVE_INFINITY,
+        thresholding: parsed.thresholding,
+      };
+    }
+  }
+}

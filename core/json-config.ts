@@ -1,0 +1,90 @@
+import { readFile, stat } from "node:fs/promises";
+import * as z from "zod";
+import { SpinError } from "./errors.js";
+
+/** No configuration of a model comes near this; vocabularies stay below it too. */
+const MAX_JSON_BYTES = 64_000_000;
+
+/**
+ * Reads a JSON file as Python writes it: `NaN` and `±Infinity`, which diffusers puts into scheduler configurations,
+ * become null.
+ * @throws SpinError "notFound" for a file that cannot be read, "corrupt" for one that is not JSON
+ */
+export async function readJsonFile(file: string): Promise<unknown> {
+  return parseJsonText(await readConfigText(file), file);
+}
+
+async function readConfigText(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size <= MAX_JSON_BYTES) return await readFile(file, "utf8");
+  } catch (error) {
+    throw new SpinError("notFound", `${file} cannot be read`, {
+      file,
+      cause: error,
+      remedy: "check the path, or download or copy the whole model folder",
+    });
+  }
+  throw new SpinError("corrupt", `${file} has more than the ${MAX_JSON_BYTES} bytes allowed`, { file });
+}
+
+function parseJsonText(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    try {
+      return JSON.parse(text.replace(/:(\s*)(?:-?Infinity|NaN)(?=\s*[,}])/g, ":$1null"));
+    } catch {
+      throw new SpinError(
+        "corrupt",
+        `${file} is not JSON (${error instanceof Error ? error.message : String(error)})`,
+        {
+          file,
+          cause: error,
+          remedy: "download or copy it again",
+        },
+      );
+    }
+  }
+}
+
+/**
+ * Checks a configuration against its schema.
+ * @throws SpinError "invalid" naming the file, each offending key and what came
+ */
+export function parseConfig<T>(schema: z.ZodType<T>, json: unknown, file: string): T {
+  const result = schema.safeParse(json);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(({ path, message }) =>
+    path.length > 0 ? `${path.join(".")}: ${message}` : message,
+  );
+  throw new SpinError("invalid", `${file}: ${problems.join("; ")}`, {
+    file,
+    field: result.error.issues[0]?.path.join("."),
+    remedy: "use a supported model, or correct the file",
+  });
+}
+
+/** A setting of which only these values are supported; an omitted one, or null, has the first. */
+export function only<const T extends string | number | boolean>(first: T, ...others: readonly T[]) {
+  const supported: readonly T[] = [first, ...others];
+  return z
+    .unknown()
+    .optional()
+    .transform((value, context): T => {
+      const found = supported.find((candidate) => candidate === (value ?? first));
+      if (found !== undefined) return found;
+      context.addIssue({ code: "custom", message: `is ${JSON.stringify(value)}, supported: ${supported.join(", ")}` });
+      return z.NEVER;
+    });
+}
+
+/** A setting that is supported only when it is off: omitted, null or false. */
+export function unsupported() {
+  return z
+    .unknown()
+    .optional()
+    .refine((value) => value === undefined || value === null || value === false, {
+      error: ({ input }) => `is ${JSON.stringify(input)}, which is not supported (supported: null)`,
+    });
+}

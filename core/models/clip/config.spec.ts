@@ -1,0 +1,33 @@
+import { parseClipConfig, parseClipTextConfig } from "./config.js";
+
+test("omitted settings of the text tower have transformers' defaults", () => {
+  expect(parseClipTextConfig({}, "")).toEqual({
+    vocabSize: 49408,
+    hiddenSize: 512,
+    intermediateSize: 2048,
+    projectionDim: 512,
+    numHiddenLayers: 12,
+    numAttentionHeads: 8,
+    maxPositionEmbeddings: 77,
+    hiddenAct: "quick_gelu",
+    layerNormEps: 1e-5,
+    eosTokenId: 49407,
+    hasProjection: false,
+  });
+  const { hasProjection } = parseClipTextConfig({ architectures: ["CLIPTextModelWithProjection"] }, "");
+  expect(hasProjection).toBe(true);
+});
+
+test("a CLIPModel's width of projection holds for both towers", () => {
+  const clip = parseClipConfig({ projection_dim: 64, text_config: { hidden_size: 128 }, vision_config: {} }, "");
+  expect(clip.text).toMatchObject({ hiddenSize: 128, projectionDim: 64, hasProjection: true });
+  expect(clip.vision).toMatchObject({ hiddenSize: 768, projectionDim: 64, imageSize: 224, patchSize: 32 });
+});
+
+test("what is not supported is refused by file, section and key", () => {
+  expect(() => parseClipTextConfig({ hidden_act: "relu" }, "a.json")).toThrow('a.json: hidden_act: is "relu"');
+  expect(() => parseClipTextConfig({ num_attention_heads: 7 }, "")).toThrow("num_attention_heads");
+  expect(() => parseClipConfig({ vision_config: { patch_size: 0 } }, "a.json")).toThrow(
+    "a.json (vision_config): patch_size",
+  );
+});

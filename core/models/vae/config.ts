@@ -1,0 +1,88 @@
+import * as z from "zod";
+import { only, parseConfig, unsupported } from "../../json-config.js";
+
+/** diffusers' AutoencoderKL, with its defaults filled in; widths run from the image's side to the latents'. */
+export interface VaeConfig {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly latentChannels: number;
+  readonly blockOutChannels: readonly number[];
+  /** Residual blocks per level of the encoder; the decoder has one more. */
+  readonly layersPerBlock: number;
+  readonly normNumGroups: number;
+  /** Height and width in pixels that it was made for. */
+  readonly sampleSize: number;
+  /** Latents are multiplied by it for the UNet, and divided by it before decoding. */
+  readonly scalingFactor: number;
+  readonly useQuantConv: boolean;
+  readonly usePostQuantConv: boolean;
+  readonly midBlockAddAttention: boolean;
+}
+
+const size = z
+  .int()
+  .positive()
+  .max(2 ** 31 - 1);
+
+/** Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. */
+const schema = z
+  .looseObject({
+    _class_name: only("AutoencoderKL"),
+    in_channels: size.default(3),
+    out_channels: size.default(3),
+    latent_channels: size.default(4),
+    down_block_types: z.array(only("DownEncoderBlock2D")).default(["DownEncoderBlock2D"]),
+    up_block_types: z.array(only("UpDecoderBlock2D")).default(["UpDecoderBlock2D"]),
+    block_out_channels: z.array(size).min(1),
+    layers_per_block: size.default(1),
+    norm_num_groups: size.default(32),
+    sample_size: z.union([size, z.array(size).length(2)]).default(32),
+    scaling_factor: z.number().positive().default(0.18215),
+    use_quant_conv: z.boolean().default(true),
+    use_post_quant_conv: z.boolean().default(true),
+    mid_block_add_attention: z.boolean().default(true),
+    act_fn: only("silu", "swish"),
+    latents_mean: unsupported(),
+    latents_std: unsupported(),
+    shift_factor: unsupported(),
+  })
+  .superRefine((file, context) => {
+    const levels = file.block_out_channels.length;
+    for (const key of ["down_block_types", "up_block_types"] as const) {
+      if (file[key].length === levels) continue;
+      const message = `has ${file[key].length} entries, block_out_channels has ${levels}`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
+    for (const width of file.block_out_channels) {
+      if (width % file.norm_num_groups === 0) continue;
+      const message = `${file.norm_num_groups} does not divide the width ${width}`;
+      context.addIssue({ code: "custom", path: ["norm_num_groups"], message });
+    }
+  });
+
+/**
+ * Reads the `config.json` of an AutoencoderKL.
+ * @param file path for error messages
+ * @throws SpinError "invalid" naming the key and value of anything malformed or not supported
+ */
+export function parseVaeConfig(json: unknown, file: string): VaeConfig {
+  const parsed = parseConfig(schema, json, file);
+  return {
+    inChannels: parsed.in_channels,
+    outChannels: parsed.out_channels,
+    latentChannels: parsed.latent_channels,
+    blockOutChannels: parsed.block_out_channels,
+    layersPerBlock: parsed.layers_per_block,
+    normNumGroups: parsed.norm_num_groups,
+    sampleSize: Array.isArray(parsed.sample_size) ? parsed.sample_size[0]! : parsed.sample_size,
+    scalingFactor: parsed.scaling_factor,
+    useQuantConv: parsed.use_quant_conv,
+    usePostQuantConv: parsed.use_post_quant_conv,
+    midBlockAddAttention: parsed.mid_block_add_attention,
+  };
+}
+
+/** @returns pixels per latent along a side: 8 for SD-1.5. */
+export function vaeFactor(config: VaeConfig): number {
+  return 2 ** (config.blockOutChannels.length - 1);
+}
