@@ -1,3 +1,4 @@
+import { createPhiloxStream } from "../../core/diffusion/philox.js";
 import { quantile, sorted } from "./summary.js";
 
 /** Bounds of an interval; 95 % unless said otherwise. */
@@ -11,14 +12,19 @@ export interface Estimate extends Interval {
   readonly value: number;
 }
 
+/** Purposes of the random numbers drawn here; resample r, or subset r, is the stream of index r. */
+export const RANDOM_PURPOSE = { resamples: 0, subsets: 1 } as const;
+
 /**
- * Index sets drawn with replacement. One list serves every statistic of an evaluation, so that differences between
- * checkpoints are paired.
+ * Index sets drawn with replacement, a function of the seed alone. One list serves every statistic of an evaluation, so
+ * that differences between checkpoints are paired.
  * @param size number of units (as a rule prompts), which is also the length of each resample.
- * @param random uniform in [0, 1); a seeded generator makes the intervals repeatable.
  */
-export function drawResamples(size: number, count: number, random: () => number): Int32Array[] {
-  return Array.from({ length: count }, () => Int32Array.from({ length: size }, () => Math.floor(random() * size)));
+export function drawResamples(size: number, count: number, seed: bigint): Int32Array[] {
+  return Array.from({ length: count }, (_, index) => {
+    const stream = createPhiloxStream(seed, { iteration: 0, index, purpose: RANDOM_PURPOSE.resamples });
+    return Int32Array.from({ length: size }, () => stream.integer(size));
+  });
 }
 
 /**

@@ -1,3 +1,5 @@
+import { createPhiloxStream, type PhiloxStream } from "../../core/diffusion/philox.js";
+import { RANDOM_PURPOSE } from "./bootstrap.js";
 import type { Features } from "./features.js";
 import { bootstrapMmd, type KernelMatrices, kernelMatrices, type ResamplingUnits, squaredMmd } from "./mmd.js";
 import { mean, standardDeviation } from "./summary.js";
@@ -46,9 +48,12 @@ export function kidOverSubsets(
 }
 
 /** Subsets without replacement, of `size` rows or as many as the smaller set has; torch-fidelity's defaults. */
-export function drawSubsets(m: number, n: number, random: () => number, count = 100, size = 1000): SubsetPair[] {
+export function drawSubsets(m: number, n: number, seed: bigint, count = 100, size = 1000): SubsetPair[] {
   const rows = Math.min(size, m, n);
-  return Array.from({ length: count }, () => ({ x: choose(m, rows, random), y: choose(n, rows, random) }));
+  return Array.from({ length: count }, (_, index) => {
+    const stream = createPhiloxStream(seed, { iteration: 0, index, purpose: RANDOM_PURPOSE.subsets });
+    return { x: choose(m, rows, stream), y: choose(n, rows, stream) };
+  });
 }
 
 function gather(matrix: Float64Array, width: number, rows: Int32Array, columns: Int32Array): Float64Array {
@@ -59,10 +64,10 @@ function gather(matrix: Float64Array, width: number, rows: Int32Array, columns: 
 }
 
 /** The head of a partial Fisher–Yates shuffle. */
-function choose(from: number, count: number, random: () => number): Int32Array {
+function choose(from: number, count: number, stream: PhiloxStream): Int32Array {
   const order = Int32Array.from({ length: from }, (_, i) => i);
   for (let i = 0; i < count; i++) {
-    const j = i + Math.floor(random() * (from - i));
+    const j = i + stream.integer(from - i);
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order.slice(0, count);
