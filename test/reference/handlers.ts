@@ -10,6 +10,8 @@ export interface Handler {
 export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<string, () => Promise<Handler>>([
   ["metrics", () => import("./kinds/metrics.js")],
   ["malformed", () => import("./kinds/malformed.js")],
+  ["unet-forward", () => import("./kinds/unet-forward.js")],
+  ["unet-gradient", () => import("./kinds/unet-gradient.js")],
   ["tokenize", () => import("./kinds/tokenize.js")],
 ]);
 
@@ -28,8 +30,8 @@ export const PENDING: readonly string[] = [
   "score/*",
   "text-encode/*",
   "tokenize/open-clip",
-  "unet-forward/*",
-  "unet-gradient/*",
+  "unet-forward/sdxl",
+  "unet-gradient/sdxl",
   "vae-decode/*",
   "vae-encode/*",
 ];

@@ -1,0 +1,200 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import {
+  AttributeProto_AttributeType,
+  type AttributeProtoSchema,
+  type GraphProtoSchema,
+  ModelProtoSchema,
+  type OperatorSetIdProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  type TensorProtoSchema,
+  type ValueInfoProtoSchema,
+} from "onnx-buf";
+import { SpinError } from "../errors.js";
+import type { Attribute, Attributes, Emitter } from "./emitter.js";
+import { topologicalOrder } from "./gradient.js";
+import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
+import type { DType, Shape, TensorType, Value } from "./value.js";
+
+/** Where an initializer's bytes lie: a file that onnxruntime maps. */
+export interface ExternalTensor {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  /** Path as onnxruntime resolves it: relative to the model file, or a name given in `externalData`. */
+  readonly location: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+export interface EmitOptions {
+  /** Parameters bound to files; those it returns nothing for become inputs of the model. */
+  readonly external?: (parameter: string) => ExternalTensor | undefined;
+}
+
+/** A model as bytes, with what must be fed to it and what it gives. */
+export interface EmittedModel {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly inputs: ReadonlyMap<string, TensorType>;
+  readonly outputs: ReadonlyMap<string, TensorType>;
+}
+
+const OPSET = 21n;
+const IR_VERSION = 10n;
+
+const DATA_TYPES: Record<DType, TensorProto_DataType> = {
+  float32: TensorProto_DataType.FLOAT,
+  float16: TensorProto_DataType.FLOAT16,
+  int64: TensorProto_DataType.INT64,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/**
+ * Writes what the outputs depend on as an ONNX model (onnx.proto3, operator set 21 and onnxruntime's com.microsoft).
+ *
+ * @param outputs the model's outputs by name.
+ * @throws SpinError (internal) where two inputs share a name but not a type.
+ */
+export function emitModel(outputs: Readonly<Record<string, Value>>, options: EmitOptions = {}): EmittedModel {
+  const writer = new GraphWriter();
+  const inputs = new Map<string, TensorType>();
+  const names = new Map<Value, string>();
+  for (const node of topologicalOrder(Object.values(outputs))) {
+    const { definition } = node;
+    if (definition === INPUT || definition === PARAMETER) {
+      const leaf = node.attributes as LeafAttributes;
+      const bound = definition === PARAMETER ? options.external?.(leaf.name) : undefined;
+      if (bound !== undefined) writer.external(leaf, bound);
+      else addInput(inputs, leaf);
+    }
+    const given = definition.emit(
+      writer,
+      node.inputs.map((value) => names.get(value)!),
+      node,
+    );
+    node.outputs.forEach((value, i) => {
+      names.set(value, given[i] ?? "");
+    });
+  }
+  const taken = Object.keys(outputs).find((name) => inputs.has(name));
+  if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
+  for (const [name, value] of Object.entries(outputs)) writer.publish(names.get(value)!, name);
+  return { bytes: writer.toBytes(inputs, outputs), inputs, outputs: new Map(Object.entries(outputs)) };
+}
+
+function addInput(inputs: Map<string, TensorType>, { name, shape, dtype }: LeafAttributes): void {
+  const earlier = inputs.get(name);
+  if (earlier !== undefined && (earlier.dtype !== dtype || earlier.shape.join() !== shape.join())) {
+    throw new SpinError("internal", `emitModel: the input "${name}" has two shapes, [${earlier.shape}] and [${shape}]`);
+  }
+  inputs.set(name, { shape, dtype });
+}
+
+interface NodeInit {
+  readonly name: string;
+  readonly domain?: string;
+  readonly opType: string;
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attribute?: MessageInitShape<typeof AttributeProtoSchema>[];
+}
+
+class GraphWriter implements Emitter {
+  readonly #nodes: NodeInit[] = [];
+  readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
+  readonly #computed = new Set<string>();
+  readonly #public = new Map<string, string>();
+  #count = 0;
+
+  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, outputs = 1): readonly string[] {
+    return this.#add("", opType, inputs, attributes, outputs);
+  }
+
+  contrib(opType: string, inputs: readonly string[], attributes: Attributes = {}, outputs = 1): readonly string[] {
+    return this.#add("com.microsoft", opType, inputs, attributes, outputs);
+  }
+
+  ints(values: readonly number[]): string {
+    const name = `i64:${values.join(",")}`;
+    if (!this.#initializers.has(name)) {
+      const data = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
+      this.#initializers.set(name, { name, dataType: DATA_TYPES.int64, dims: [BigInt(values.length)], rawData: data });
+    }
+    return name;
+  }
+
+  floats(values: ArrayLike<number>, shape: readonly number[] = []): string {
+    const data = new Uint8Array(Float32Array.from(values).buffer);
+    // Small constants are shared by value; large ones are rare enough to stand alone.
+    const name = values.length <= 4 ? `f32:${shape.join("x")}:${Array.from(values).join(",")}` : `f32#${this.#count++}`;
+    this.#initializers.set(name, { name, dataType: DATA_TYPES.float32, dims: shape.map(BigInt), rawData: data });
+    return name;
+  }
+
+  external(leaf: LeafAttributes, tensor: ExternalTensor): void {
+    if (tensor.shape.join() !== leaf.shape.join()) {
+      const message = `the tensor "${leaf.name}" has shape [${tensor.shape}], the model needs [${leaf.shape}]`;
+      throw new SpinError("invalid", message, { tensor: leaf.name, file: tensor.location });
+    }
+    const entry = (key: string, value: string | number) => ({ key, value: String(value) });
+    this.#initializers.set(leaf.name, {
+      name: leaf.name,
+      dataType: DATA_TYPES[tensor.dtype],
+      dims: tensor.shape.map(BigInt),
+      dataLocation: TensorProto_DataLocation.EXTERNAL,
+      externalData: [
+        entry("location", tensor.location),
+        entry("offset", tensor.offset),
+        entry("length", tensor.byteLength),
+      ],
+    });
+  }
+
+  /** Gives a value its public name: by renaming, or by a copy where it has one already (inputs, shared outputs). */
+  publish(from: string, to: string): void {
+    if (this.#computed.has(from) && !this.#public.has(from)) this.#public.set(from, to);
+    else this.#nodes.push({ opType: "Identity", input: [from], output: [to], name: `output:${to}` });
+  }
+
+  toBytes(inputs: ReadonlyMap<string, TensorType>, outputs: Readonly<Record<string, Value>>): Uint8Array<ArrayBuffer> {
+    const graph: MessageInitShape<typeof GraphProtoSchema> = {
+      name: "spin",
+      node: this.#nodes.map((node) => ({ ...node, input: this.#named(node.input), output: this.#named(node.output) })),
+      initializer: [...this.#initializers.values()],
+      input: [...inputs].map(([name, type]) => valueInfo(name, type)),
+      output: Object.entries(outputs).map(([name, type]) => valueInfo(name, type)),
+    };
+    const opsetImport: MessageInitShape<typeof OperatorSetIdProtoSchema>[] = [
+      { domain: "", version: OPSET },
+      { domain: "com.microsoft", version: 1n },
+    ];
+    const model = create(ModelProtoSchema, { irVersion: IR_VERSION, opsetImport, graph });
+    return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;
+  }
+
+  #named(names: readonly string[]): string[] {
+    return names.map((name) => this.#public.get(name) ?? name);
+  }
+
+  #add(domain: string, opType: string, input: readonly string[], attributes: Attributes, count: number): string[] {
+    const name = `${opType}#${this.#count++}`;
+    const output = Array.from({ length: count }, (_, i) => `${name}:${i}`);
+    const attribute = Object.entries(attributes).map(([key, value]) => attributeProto(key, value));
+    for (const one of output) this.#computed.add(one);
+    this.#nodes.push({ name, domain, opType, input, output, attribute });
+    return output;
+  }
+}
+
+function attributeProto(name: string, value: Attribute): MessageInitShape<typeof AttributeProtoSchema> {
+  if ("int" in value) return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value.int) };
+  if ("float" in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
+  if ("ints" in value) return { name, type: AttributeProto_AttributeType.INTS, ints: value.ints.map(BigInt) };
+  return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value.string) };
+}
+
+function valueInfo(name: string, { shape, dtype }: TensorType): MessageInitShape<typeof ValueInfoProtoSchema> {
+  const dim = shape.map((extent) => ({ value: { case: "dimValue" as const, value: BigInt(extent) } }));
+  const tensorType = { elemType: DATA_TYPES[dtype], shape: { dim } };
+  return { name, type: { value: { case: "tensorType", value: tensorType } } };
+}

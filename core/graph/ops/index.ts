@@ -1,0 +1,11 @@
+/** All operators. Primitives have rules of their own; what is made of them needs none. */
+export * from "./attention.js";
+export * from "./conv.js";
+export * from "./elementwise.js";
+export { constant, indices, input, parameter, scalar } from "./leaf.js";
+export * from "./matmul.js";
+export * from "./movement.js";
+export * from "./normalize.js";
+export * from "./reduce.js";
+export * from "./reshape.js";
+export * from "./resize.js";

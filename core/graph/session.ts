@@ -1,0 +1,118 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { SpinError } from "../errors.js";
+import type { EmittedModel } from "./onnx.js";
+import { type DType, formatType, sizeOf, type TensorType } from "./value.js";
+
+/** Row-major elements of a tensor, as onnxruntime takes and gives them. */
+export type TensorData = Float32Array | BigInt64Array | Uint8Array | Uint16Array;
+
+export interface SessionOptions {
+  /** Threads inside one operator; results may depend on it in the last bit. */
+  readonly threads?: number;
+  /** Execution provider; the CPU where none is named. */
+  readonly device?: "cpu" | "cuda" | "webgpu";
+  /** Bytes of converted weights, by the name that external tensors use as `location`. */
+  readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
+  /** Weight files, by the name that external tensors use as `location`: mapped, not read. */
+  readonly files?: ReadonlyMap<string, string>;
+  /** Writes onnxruntime's profile to files that begin so. */
+  readonly profilePrefix?: string;
+}
+
+const ELEMENTS: Record<DType, new (size: number) => TensorData> = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+};
+
+/** A model ready to run. Runs block the calling thread: services hold sessions in a worker. */
+export class Session {
+  readonly #session: InferenceSession;
+  readonly #model: EmittedModel;
+
+  private constructor(session: InferenceSession, model: EmittedModel) {
+    this.#session = session;
+    this.#model = model;
+  }
+
+  /** Compiles a model. @throws SpinError (internal) with onnxruntime's reason where it is refused. */
+  static async create(model: EmittedModel, options: SessionOptions = {}): Promise<Session> {
+    try {
+      const session = await withModelFile(model, options.files, (source) =>
+        InferenceSession.create(source as string, {
+          executionProviders: [options.device ?? "cpu"],
+          intraOpNumThreads: options.threads ?? 0,
+          interOpNumThreads: 1,
+          executionMode: "sequential",
+          graphOptimizationLevel: "all",
+          logSeverityLevel: 3,
+          ...(options.externalData === undefined ? {} : { externalData: [...options.externalData] }),
+          ...(options.profilePrefix === undefined
+            ? {}
+            : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+        }),
+      );
+      return new Session(session, model);
+    } catch (cause) {
+      throw new SpinError("internal", `onnxruntime refused the graph: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /**
+   * Runs the model once.
+   *
+   * @param feeds data of every input, row-major.
+   * @param into arrays to write outputs to; outputs without one get arrays of their own.
+   * @throws SpinError (internal) naming the input where one is missing or has the wrong type or size.
+   */
+  async run<T extends TensorData = Float32Array>(
+    feeds: Readonly<Record<string, TensorData>>,
+    into: Readonly<Record<string, TensorData>> = {},
+  ): Promise<Record<string, T>> {
+    const tensors: Record<string, Tensor> = {};
+    for (const [name, type] of this.#model.inputs) tensors[name] = toTensor(name, type, feeds[name]);
+    const fetches: Record<string, Tensor | null> = {};
+    for (const [name, type] of this.#model.outputs) {
+      fetches[name] = into[name] === undefined ? null : toTensor(name, type, into[name]);
+    }
+    const results = await this.#session.run(tensors, fetches);
+    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, tensor.data as T]));
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/**
+ * onnxruntime maps weight files only for a model that is a file itself, and only from the model's own folder: a
+ * temporary folder holds the graph and links to the weights while the session is made.
+ */
+async function withModelFile<T>(
+  model: EmittedModel,
+  files: ReadonlyMap<string, string> | undefined,
+  use: (source: string | Uint8Array) => Promise<T>,
+): Promise<T> {
+  if (files === undefined || files.size === 0) return use(model.bytes);
+  const folder = await mkdtemp(join(tmpdir(), "spin-graph-"));
+  try {
+    for (const [name, file] of files) await symlink(resolve(file), join(folder, name));
+    const path = join(folder, "model.onnx");
+    await writeFile(path, model.bytes);
+    return await use(path);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+function toTensor(name: string, type: TensorType, data: TensorData | undefined): Tensor {
+  if (data === undefined || data.length !== sizeOf(type.shape) || !(data instanceof ELEMENTS[type.dtype])) {
+    const came = data === undefined ? "nothing" : `${data.constructor.name} of ${data.length}`;
+    throw new SpinError("internal", `session: "${name}" is ${formatType(type)}, came ${came}`);
+  }
+  return new Tensor(type.dtype as "float32", data as Float32Array, type.shape);
+}

@@ -1,0 +1,77 @@
+import { SpinError } from "../errors.js";
+import type { Emitter } from "./emitter.js";
+
+/** Element types that graphs carry; names as onnxruntime spells them. */
+export type DType = "float32" | "float16" | "int64" | "bool";
+
+/** Extents of a tensor, outermost first; every extent is known when a node is made. */
+export type Shape = readonly number[];
+
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** One output of one node: what operators take and return. */
+export interface Value extends TensorType {
+  readonly node: Node;
+  /** Which of the node's outputs this is. */
+  readonly index: number;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a node's attributes are typed by its own definition; walkers never look inside.
+export type AnyDefinition = OpDefinition<any>;
+
+/** An operator applied to values. Nodes are immutable: a graph is what is reachable from its outputs. */
+export interface Node<A = unknown> {
+  readonly definition: AnyDefinition;
+  readonly inputs: readonly Value[];
+  readonly attributes: A;
+  readonly outputs: readonly Value[];
+}
+
+/** Gradient of a scalar with respect to each input, `undefined` where there is none (indices, masks). */
+export type GradientRule<A> = (
+  gradients: readonly Value[],
+  node: Node<A> & { readonly y: Value },
+) => readonly (Value | undefined)[];
+
+/** Everything the engine knows of one operator. */
+export interface OpDefinition<A> {
+  readonly name: string;
+  /** Types of the outputs; throws through {@link shapeError} where the inputs do not fit. */
+  infer(inputs: readonly Value[], attributes: A): readonly TensorType[];
+  /** Writes the ONNX nodes that compute it; returns the outputs' names. */
+  emit(emitter: Emitter, inputs: readonly string[], node: Node<A>): readonly string[];
+  /** Reverse-mode rule, or why there is none. */
+  readonly gradient: GradientRule<A> | "not differentiable";
+}
+
+/** Applies an operator: infers the output types and makes the node. */
+export function apply<A>(definition: OpDefinition<A>, inputs: readonly Value[], attributes: A): readonly Value[] {
+  const outputs: Value[] = [];
+  const node: Node<A> = { definition, inputs, attributes, outputs };
+  definition.infer(inputs, attributes).forEach(({ shape, dtype }, index) => {
+    outputs.push({ node, index, shape, dtype });
+  });
+  return outputs;
+}
+
+/** The error for inputs that do not fit: names the operator, the input and the shapes involved. */
+export function shapeError(op: string, inputs: readonly TensorType[], expected: string): SpinError {
+  const came = inputs.map((input, i) => `input ${i} ${formatType(input)}`).join(", ");
+  return new SpinError("internal", `${op}: ${came}; expected ${expected}`);
+}
+
+export function formatType({ shape, dtype }: TensorType): string {
+  return `${dtype}[${shape.join(", ")}]`;
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, i) => extent === b[i]);
+}

@@ -1,0 +1,46 @@
+import * as ops from "../graph/ops/index.js";
+import type { Value } from "../graph/value.js";
+import type { Parameters } from "./parameters.js";
+
+/** torch.nn.Linear: x [..., I] to [..., O]; weight [O, I], bias [O]. */
+export function linear(p: Parameters, x: Value, outFeatures: number, { bias = true } = {}): Value {
+  const weight = p.get("weight", [outFeatures, x.shape.at(-1)!]);
+  const product = ops.matmul(x, weight, { transposeB: true });
+  return bias ? ops.add(product, p.get("bias", [outFeatures])) : product;
+}
+
+interface ConvOptions {
+  readonly kernel?: number;
+  readonly stride?: number;
+  readonly padding?: number | ops.Padding;
+  readonly bias?: boolean;
+}
+
+/** torch.nn.Conv2d: x [B, C, H, W] to [B, K, H', W']; 3×3 with padding 1 where nothing is said. */
+export function conv2d(p: Parameters, x: Value, outChannels: number, options: ConvOptions = {}): Value {
+  const { kernel = 3, stride = 1, padding = (kernel - 1) >> 1, bias = true } = options;
+  const weight = p.get("weight", [outChannels, x.shape[1]!, kernel, kernel]);
+  return ops.conv(x, weight, bias ? p.get("bias", [outChannels]) : undefined, { stride, padding });
+}
+
+/** torch.nn.GroupNorm: statistics over each of `groups` groups of channels of x [B, C, ...] (Wu & He 2018, eq. 1). */
+export function groupNorm(p: Parameters, x: Value, groups: number, epsilon: number): Value {
+  const [batch, channels, ...rest] = x.shape as [number, number, ...number[]];
+  const size = rest.reduce((product, extent) => product * extent, 1);
+  const grouped = ops.reshape(x, [batch, groups, (channels / groups) * size]);
+  const normal = ops.reshape(ops.normalize(grouped, epsilon), x.shape);
+  const perChannel = [channels, ...rest.map(() => 1)];
+  const weight = ops.reshape(p.get("weight", [channels]), perChannel);
+  return ops.add(ops.mul(normal, weight), ops.reshape(p.get("bias", [channels]), perChannel));
+}
+
+/** torch.nn.LayerNorm over the last axis. */
+export function layerNorm(p: Parameters, x: Value, epsilon: number): Value {
+  const width = x.shape.at(-1)!;
+  return ops.layerNorm(x, p.get("weight", [width]), p.get("bias", [width]), epsilon);
+}
+
+/** torch.nn.Embedding: ids [...] to rows [..., C] of the table [V, C]. */
+export function embedding(p: Parameters, ids: Value, count: number, width: number): Value {
+  return ops.gather(p.get("weight", [count, width]), ids);
+}

@@ -1,0 +1,37 @@
+import { parameter } from "../graph/ops/index.js";
+import type { Shape, Value } from "../graph/value.js";
+
+/**
+ * Where layers get their weights: a scope of names that makes each parameter once and remembers it, in the order of
+ * first use. Names are those of the model's file: `scope.at("down_blocks", 0).get("weight", [4, 3])`.
+ */
+export class Parameters {
+  readonly #made: Map<string, Value>;
+  readonly #prefix: string;
+
+  constructor(prefix = "", made: Map<string, Value> = new Map()) {
+    this.#prefix = prefix;
+    this.#made = made;
+  }
+
+  /** The scope below this one. */
+  at(...path: readonly (string | number)[]): Parameters {
+    return new Parameters([this.#prefix, ...path].filter((part) => part !== "").join("."), this.#made);
+  }
+
+  /** The parameter `name` of this scope. */
+  get(name: string, shape: Shape): Value {
+    const full = this.#prefix === "" ? name : `${this.#prefix}.${name}`;
+    let value = this.#made.get(full);
+    if (value === undefined) {
+      value = parameter(full, shape);
+      this.#made.set(full, value);
+    }
+    return value;
+  }
+
+  /** Every parameter made so far, by full name. */
+  all(): ReadonlyMap<string, Value> {
+    return this.#made;
+  }
+}

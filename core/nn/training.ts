@@ -1,0 +1,117 @@
+import { SpinError } from "../errors.js";
+import { gradients } from "../graph/gradient.js";
+import { emitModel } from "../graph/onnx.js";
+import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
+import { type Shape, sizeOf, type Value } from "../graph/value.js";
+import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
+import { type FlatTensors, flatTensors } from "./flat-tensors.js";
+import { Parameters } from "./parameters.js";
+
+/** A loss to descend, with values to report beside it. */
+export interface Objective {
+  readonly loss: Value;
+  readonly outputs: Readonly<Record<string, Value>>;
+}
+
+export interface UpdateOptions extends AdamWOptions {
+  /** Limit of the gradients' global norm; none where absent. */
+  readonly maxNorm?: number;
+}
+
+export interface StepResult {
+  /** Per micro-batch: the loss under "loss", and the objective's outputs. */
+  readonly outputs: readonly Readonly<Record<string, Float32Array>>[];
+  /** Global norm of the mean gradient, before clipping. */
+  readonly gradientNorm: number;
+}
+
+const GRADIENT = "gradient:";
+
+/**
+ * A trainable graph: forward and backward in one ONNX model, weights and moments in flat buffers outside it, so that
+ * a run's outputs are written where the optimiser reads them. Blocks while it computes; services hold it in a worker.
+ */
+export class Training {
+  readonly weights: FlatTensors;
+  readonly optimizer: AdamW;
+  readonly shapes: ReadonlyMap<string, Shape>;
+  readonly #gradients: FlatTensors;
+  readonly #session: Session;
+  #partial: FlatTensors | undefined;
+
+  private constructor(session: Session, shapes: ReadonlyMap<string, Shape>) {
+    this.#session = session;
+    this.shapes = shapes;
+    this.weights = flatTensors(shapes);
+    this.#gradients = flatTensors(shapes);
+    this.optimizer = new AdamW(this.weights.data.length);
+  }
+
+  /**
+   * @param build makes the objective from parameters, which become trainable with it.
+   * @param initial every parameter's values, by name, of the shapes that `build` asks for.
+   */
+  static async create(
+    build: (p: Parameters) => Objective,
+    initial: (name: string, shape: Shape) => Promise<Float32Array> | Float32Array,
+    options: SessionOptions = {},
+  ): Promise<Training> {
+    const p = new Parameters();
+    const { loss, outputs } = build(p);
+    const names = [...p.all().keys()];
+    const grads = gradients(loss, [...p.all().values()]);
+    const named = Object.fromEntries(names.map((name, i) => [GRADIENT + name, grads[i]!]));
+    const session = await Session.create(emitModel({ loss, ...outputs, ...named }), options);
+    const training = new Training(session, new Map([...p.all()].map(([name, { shape }]) => [name, shape])));
+    for (const [name, view] of training.weights.views) {
+      const values = await initial(name, training.shapes.get(name)!);
+      if (values.length !== view.length) {
+        const message = `${values.length} values for "${name}", which has ${sizeOf(training.shapes.get(name)!)}`;
+        throw new SpinError("invalid", message, { tensor: name });
+      }
+      view.set(values);
+    }
+    return training;
+  }
+
+  /** One optimiser step on the mean gradient of the micro-batches, which count alike. */
+  async step(
+    microBatches: readonly Readonly<Record<string, TensorData>>[],
+    update: UpdateOptions,
+  ): Promise<StepResult> {
+    const outputs = await this.accumulate(microBatches);
+    const gradientNorm = globalNorm(this.#gradients.data) / microBatches.length;
+    const scale = clipFactor(gradientNorm, update.maxNorm) / microBatches.length;
+    this.optimizer.update(this.weights.data, this.#gradients.data, update, scale);
+    return { outputs, gradientNorm };
+  }
+
+  /** Sums the micro-batches' gradients without an update; {@link gradient} reads them. */
+  async accumulate(
+    microBatches: readonly Readonly<Record<string, TensorData>>[],
+  ): Promise<readonly Readonly<Record<string, Float32Array>>[]> {
+    const outputs: Record<string, Float32Array>[] = [];
+    for (const [i, feeds] of microBatches.entries()) {
+      if (i > 0) this.#partial ??= flatTensors(this.shapes);
+      const target = i === 0 ? this.#gradients : this.#partial!;
+      const into = Object.fromEntries([...target.views].map(([name, view]) => [GRADIENT + name, view]));
+      const all = await this.#session.run({ ...Object.fromEntries(this.weights.views), ...feeds }, into);
+      outputs.push(Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(GRADIENT))));
+      if (i > 0) addInto(this.#gradients.data, target.data);
+    }
+    return outputs;
+  }
+
+  /** Gradients of the last step, before clipping: the sum over its micro-batches. */
+  gradient(name: string): Float32Array {
+    return this.#gradients.views.get(name)!;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function addInto(sum: Float32Array, values: Float32Array): void {
+  for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + values[i]!;
+}
