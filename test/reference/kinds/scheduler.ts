@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createSampler } from "../../../core/diffusion/create-sampler.js";
 import { addNoise, addNoiseAtSigma, velocity } from "../../../core/diffusion/forward-process.js";
 import { alphasCumprod } from "../../../core/diffusion/noise-schedule.js";
-import type { Sampler, SigmaSampler } from "../../../core/diffusion/sampler.js";
+import type { Sampler } from "../../../core/diffusion/sampler.js";
 import { parseSchedulerConfig, type SchedulerConfig } from "../../../core/diffusion/scheduler-config.js";
 import { readJsonFile } from "../../../core/json-config.js";
 import type { CaseTensor, ReferenceCase } from "../cases.js";
@@ -22,7 +22,7 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
   const values: Record<string, unknown> = {
     timesteps: sampler.timesteps,
     init_noise_sigma: sampler.initNoiseSigma,
-    ...("sigmas" in sampler ? { sigmas: Array.from((sampler as SigmaSampler).sigmas) } : {}),
+    ...(sampler.sigmas ? { sigmas: Array.from(sampler.sigmas) } : {}),
   };
   return {
     tensors: {
@@ -37,7 +37,9 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
 /** Takes every step with the case's model outputs. */
 async function walk(reference: ReferenceCase, sampler: Sampler): Promise<Record<string, CaseTensor>> {
   const outputs = await reference.tensor("in.model_outputs");
-  const noises = reference.inputs.includes("in.variance_noise") ? await reference.floats("in.variance_noise") : undefined;
+  const noises = reference.inputs.includes("in.variance_noise")
+    ? await reference.floats("in.variance_noise")
+    : undefined;
   let sample = await reference.floats("in.sample");
   const size = sample.length;
   const row = (values: Float32Array, i: number) => values.slice(i * size, (i + 1) * size);
@@ -66,21 +68,21 @@ async function forward(
   const timesteps = await reference.floats("in.noise_timesteps");
   const abar = alphasCumprod(config);
   const at = (indices: ArrayLike<number>) => Array.from(indices, (i) => abar[i]!);
-  const noisy = (data: Float32Array, velocities: Float32Array): Record<string, CaseTensor> => ({
-    "out.noisy": { shape, data },
+  const result = (noisy: Float32Array, velocities: Float32Array): Record<string, CaseTensor> => ({
+    "out.noisy": { shape, data: noisy },
     "out.velocity": { shape, data: velocities },
   });
   if (!(clean instanceof Float32Array)) throw new Error("in.clean does not hold float32");
-  if (!("sigmas" in sampler)) return noisy(addNoise(clean, noise, at(timesteps)), velocity(clean, noise, at(timesteps)));
+  if (!sampler.sigmas) return result(addNoise(clean, noise, at(timesteps)), velocity(clean, noise, at(timesteps)));
 
   // The samplers over σ add noise at the levels of their own steps.
-  const indices = Array.from(timesteps, (t) => stepAt(sampler.timesteps, t));
-  const sigmas = indices.map((i) => (sampler as SigmaSampler).sigmas[i]!);
+  const steps = Array.from(timesteps, (t) => stepAt(sampler.timesteps, t));
+  const sigmas = steps.map((i) => sampler.sigmas![i]!);
+  const levels = sigmas.map((sigma) => 1 / (sigma ** 2 + 1));
+  const scaled = config.className === "EulerDiscreteScheduler";
+  const noisy = scaled ? addNoiseAtSigma(clean, noise, sigmas) : addNoise(clean, noise, levels);
   // diffusers' get_velocity looks ᾱ up at the index of the step, not at its timestep.
-  const velocities = velocity(clean, noise, at(indices));
-  return config.className === "EulerDiscreteScheduler"
-    ? noisy(addNoiseAtSigma(clean, noise, sigmas), velocities)
-    : noisy(addNoise(clean, noise, sigmas.map((sigma) => 1 / (sigma ** 2 + 1))), velocities);
+  return result(noisy, velocity(clean, noise, at(steps)));
 }
 
 /** The step nearest to a timestep, as roundings may differ; of repeated steps the second, as diffusers takes it. */

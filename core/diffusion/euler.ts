@@ -1,0 +1,64 @@
+import { alphasCumprod, type NoiseScheduleConfig, trainingSigmas } from "./noise-schedule.js";
+import type { PredictionType } from "./prediction.js";
+import type { Sampler } from "./sampler.js";
+import {
+  type FinalSigmas,
+  karrasSigmas,
+  refuseOtherSigmaSchedules,
+  sigmaAt,
+  timestepAt,
+  type UnsupportedSigmaSchedules,
+} from "./sigma-schedule.js";
+import { fractionalTimesteps, type TimestepConfig } from "./timestep-spacing.js";
+
+/** Settings of diffusers' EulerDiscreteScheduler that bear on sampling. */
+export interface EulerConfig extends NoiseScheduleConfig, TimestepConfig, UnsupportedSigmaSchedules {
+  readonly predictionType: PredictionType;
+  readonly useKarrasSigmas?: boolean | null;
+  readonly finalSigmasType?: FinalSigmas;
+}
+
+/**
+ * Euler's method (algorithm 2 of Karras et al. 2022, arXiv 2206.00364, without churn) on samples x_0 + σ ε.
+ *
+ * @throws SpinError `invalid` for step counts and settings that do not go together.
+ */
+export function createEuler(config: EulerConfig, numSteps: number): Sampler {
+  refuseOtherSigmaSchedules(config);
+  const training = trainingSigmas(alphasCumprod(config));
+  const spaced = fractionalTimesteps(config, numSteps).map(Math.fround);
+  const levels = spaced.map((t) => sigmaAt(training, t));
+  const steps = config.useKarrasSigmas ? karrasSigmas(levels[0]!, levels[numSteps - 1]!, numSteps) : levels;
+  const sigmas = Float32Array.from([...steps, config.finalSigmasType === "sigma_min" ? training[0]! : 0]);
+  const largest = Math.max(...sigmas);
+
+  return {
+    timesteps: config.useKarrasSigmas ? steps.map((sigma) => Math.fround(timestepAt(training, sigma))) : spaced,
+    sigmas,
+    initNoiseSigma: config.timestepSpacing === "leading" ? Math.sqrt(largest * largest + 1) : largest,
+    scaleModelInput(sample, i) {
+      const scale = 1 / Math.sqrt(sigmas[i]! ** 2 + 1);
+      return sample.map((x) => x * scale);
+    },
+    needsNoise: () => false,
+    // x_{i+1} = x_i + (σ_{i+1} − σ_i) (x_i − x_0)/σ_i
+    step(modelOutput, i, sample) {
+      const sigma = sigmas[i]!;
+      const original = scaledOriginalForm(config.predictionType, sigma);
+      const stretch = (sigmas[i + 1]! - sigma) / sigma;
+      return sample.map((x, k) => x + stretch * (x - (original.sample * x + original.output * modelOutput[k]!)));
+    },
+  };
+}
+
+/** The clean sample as a linear form of x = x_0 + σ ε and the model's output. */
+function scaledOriginalForm(type: PredictionType, sigma: number): { sample: number; output: number } {
+  switch (type) {
+    case "epsilon":
+      return { sample: 1, output: -sigma };
+    case "sample":
+      return { sample: 0, output: 1 };
+    case "v_prediction":
+      return { sample: 1 / (sigma ** 2 + 1), output: -sigma / Math.sqrt(sigma ** 2 + 1) };
+  }
+}
