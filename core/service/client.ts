@@ -1,0 +1,155 @@
+import { type CallOptions, Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { SpinError } from "../errors.js";
+import { abortError, DEFAULT_UNARY_TIMEOUT_MS, throwIfAborted } from "./deadline.js";
+import { fromServiceError } from "./error-table.js";
+import { REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES } from "./limits.js";
+import type { Method, StreamMethod, UnaryMethod } from "./method.js";
+import { RpcSpan } from "./rpc-telemetry.js";
+
+export interface ChannelLimits {
+  /** Largest request to send, in bytes. Default: REQUEST_LIMIT_BYTES. */
+  readonly requestLimit?: number;
+  /** Largest response to take, in bytes. Default: RESPONSE_LIMIT_BYTES. */
+  readonly responseLimit?: number;
+}
+
+export interface RpcOptions {
+  /** Time that the call may take. Default: DEFAULT_UNARY_TIMEOUT_MS for a single answer, no limit for a stream. */
+  readonly timeoutMs?: number;
+  /** Cancels the call. */
+  readonly signal?: AbortSignal;
+}
+
+/** A connection to one address, for any of the services there. It connects by itself, and again after a loss. */
+export class RpcChannel {
+  /** As `127.0.0.1:50051` or `trainer:50051`. */
+  readonly address: string;
+  readonly #client: Client;
+
+  constructor(address: string, limits: ChannelLimits = {}) {
+    this.address = address;
+    this.#client = new Client(address, credentials.createInsecure(), {
+      "grpc.max_send_message_length": limits.requestLimit ?? REQUEST_LIMIT_BYTES,
+      "grpc.max_receive_message_length": limits.responseLimit ?? RESPONSE_LIMIT_BYTES,
+      "grpc.keepalive_time_ms": 30_000,
+      "grpc.keepalive_timeout_ms": 20_000,
+      "grpc.initial_reconnect_backoff_ms": 200,
+      "grpc.max_reconnect_backoff_ms": 5_000,
+      "grpc.use_local_subchannel_pool": 1, // A channel of its own, even where another has the same address.
+      "grpc.enable_http_proxy": 0, // Services talk within one network; a proxy from the environment is for the world outside.
+    });
+  }
+
+  /**
+   * Calls a method with one answer, as `channel.call(TrainerServiceService.getRun, { runId })`.
+   *
+   * @throws SpinError of the service's kind; `unavailable` where nothing answers; `cancelled` when `signal` or the time limit ends it.
+   */
+  async call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    options: RpcOptions = {},
+  ): Promise<Response> {
+    throwIfAborted(options.signal);
+    const metadata = new Metadata();
+    const span = RpcSpan.client(method.path, this.address, metadata);
+    return span.around(() => this.#unary(method, request, metadata, options));
+  }
+
+  #unary<Request, Response>(
+    method: Method<Request, Response>,
+    request: Request,
+    metadata: Metadata,
+    options: RpcOptions,
+  ): Promise<Response> {
+    const { signal, timeoutMs = DEFAULT_UNARY_TIMEOUT_MS } = options;
+    return new Promise((resolve, reject) => {
+      const done = (error: ServiceError | null, response?: Response) => {
+        signal?.removeEventListener("abort", onAbort);
+        if (error === null) resolve(response!);
+        else reject(this.#errorOf(error, signal));
+      };
+      const { path, requestSerialize, responseDeserialize } = method;
+      const call = this.#client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        request,
+        metadata,
+        deadline(timeoutMs),
+        done,
+      );
+      const onAbort = () => call.cancel();
+      signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  /**
+   * Calls a method with a stream of answers and yields them. Leaving the loop cancels the call. Up to 16 messages may wait on this side,
+   * besides those that the loop has taken, so ask for no more than may lie in memory.
+   *
+   * @throws SpinError as `call` does, from the loop.
+   */
+  async *stream<Request, Response>(
+    method: StreamMethod<Request, Response>,
+    request: Request,
+    options: RpcOptions = {},
+  ): AsyncGenerator<Response, void, undefined> {
+    throwIfAborted(options.signal);
+    const { signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
+    const { path, requestSerialize, responseDeserialize } = method;
+    const metadata = new Metadata();
+    const span = RpcSpan.client(path, this.address, metadata);
+    const call = this.#client.makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      deadline(timeoutMs),
+    );
+    call.on("error", () => undefined); // After a cancellation nobody iterates any more, and the error would end the process.
+    const onAbort = () => call.cancel();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      yield* call as AsyncIterable<Response>;
+    } catch (error) {
+      const known = this.#errorOf(error as ServiceError, signal);
+      span.fail(known);
+      throw known;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      call.cancel();
+      span.end();
+    }
+  }
+
+  /** Waits until the address answers. @throws SpinError `unavailable` after `timeoutMs`. */
+  waitForReady(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
+        if (error === undefined) return resolve();
+        const remedy = "check that the service runs and that the address is right";
+        reject(
+          new SpinError("unavailable", `nothing answers at ${this.address} within ${timeoutMs / 1000} s`, {
+            remedy,
+            cause: error,
+          }),
+        );
+      });
+    });
+  }
+
+  /** Ends the connection. Calls at work end by themselves; new ones fail. */
+  close(): void {
+    this.#client.close();
+  }
+
+  #errorOf(error: ServiceError, signal: AbortSignal | undefined): SpinError {
+    return signal?.aborted ? abortError(signal) : fromServiceError(error, this.address);
+  }
+}
+
+function deadline(timeoutMs: number): CallOptions {
+  return Number.isFinite(timeoutMs) ? { deadline: Date.now() + timeoutMs } : {};
+}

@@ -1,0 +1,133 @@
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { HealthImplementation } from "grpc-health-check";
+import { SpinError } from "../errors.js";
+import { DEFAULT_UNARY_TIMEOUT_MS, type Deadline, sleep } from "./deadline.js";
+import { type BoundService, toGrpcService } from "./handlers.js";
+import { REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES } from "./limits.js";
+import type { Logger } from "./logging.js";
+import { addReflection } from "./reflection.js";
+
+/** Time that calls are given to end by themselves after `stop`, in milliseconds. */
+const DEFAULT_DRAIN_MS = 5_000;
+/** Time for the answers of aborted calls to reach their callers before connections are cut, in milliseconds. */
+const FAREWELL_MS = 500;
+
+export interface ServerOptions {
+  /** Address to listen on, as `127.0.0.1` or `0.0.0.0`. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly services: readonly BoundService[];
+  readonly log: Logger;
+  /** Default: REQUEST_LIMIT_BYTES. */
+  readonly requestLimit?: number;
+  /** Default: RESPONSE_LIMIT_BYTES. */
+  readonly responseLimit?: number;
+  /** Default: DEFAULT_UNARY_TIMEOUT_MS. */
+  readonly unaryTimeoutMs?: number;
+}
+
+/** A gRPC server that listens, with health and reflection. Health says NOT_SERVING until `setServing(true)`. */
+export class RunningServer {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #health: HealthImplementation;
+  readonly #names: readonly string[];
+  readonly #calls: ReadonlySet<Deadline>;
+  readonly #log: Logger;
+  #stopped: Promise<void> | undefined;
+
+  constructor(
+    server: Server,
+    health: HealthImplementation,
+    names: readonly string[],
+    calls: ReadonlySet<Deadline>,
+    port: number,
+    log: Logger,
+  ) {
+    this.#server = server;
+    this.#health = health;
+    this.#names = names;
+    this.#calls = calls;
+    this.port = port;
+    this.#log = log;
+  }
+
+  /** Tells health checks, for every service of this server and for the server as a whole (the empty name). */
+  setServing(serving: boolean): void {
+    for (const name of this.#names) this.#health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+  }
+
+  /**
+   * Stops: health says NOT_SERVING, no new calls, those at work may end within `drainMs`, then their signals are aborted and their callers hear
+   * UNAVAILABLE, then connections are cut. Called again, it waits for the first call's end.
+   */
+  stop(drainMs: number = DEFAULT_DRAIN_MS): Promise<void> {
+    this.#stopped ??= this.#stop(drainMs);
+    return this.#stopped;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    this.setServing(false);
+    const closed = new Promise<true>((resolve) => this.#server.tryShutdown(() => resolve(true)));
+    if (await within(closed, drainMs)) return;
+    const error = new SpinError("unavailable", "the service is shutting down", {
+      remedy: "try again when it is back",
+      retryAfterSeconds: 5,
+    });
+    this.#log.info({ calls: this.#calls.size }, "aborting calls that did not end in time");
+    for (const call of this.#calls) call.abort(error);
+    if (await within(closed, FAREWELL_MS)) return;
+    this.#server.forceShutdown();
+  }
+}
+
+/**
+ * Starts a server on a port of its own.
+ *
+ * @throws SpinError `precondition` where the address cannot be had, above all where the port is in use.
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { host, port, services, log } = options;
+  const responseLimit = options.responseLimit ?? RESPONSE_LIMIT_BYTES;
+  const calls = new Set<Deadline>();
+  const server = new Server({
+    "grpc.max_receive_message_length": options.requestLimit ?? REQUEST_LIMIT_BYTES,
+    "grpc.max_send_message_length": responseLimit,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+  });
+  const environment = { log, responseLimit, unaryTimeoutMs: options.unaryTimeoutMs ?? DEFAULT_UNARY_TIMEOUT_MS, calls };
+  for (const service of services) server.addService(...toGrpcService(service, environment));
+  const names = services.map((service) => service.name);
+  const health = new HealthImplementation();
+  health.addToServer(server);
+  addReflection(server, names);
+  const bound = await bind(server, host, port);
+  const running = new RunningServer(server, health, ["", ...names], calls, bound, log);
+  running.setServing(false);
+  return running;
+}
+
+function bind(server: Server, host: string, port: number): Promise<number> {
+  const address = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      if (error === null) return resolve(bound);
+      const inUse = error.message.includes("EADDRINUSE");
+      const message = inUse ? `port ${port} of ${host} is in use` : `cannot listen on ${address}: ${error.message}`;
+      const remedy = inUse
+        ? "end the process that listens there or choose another port"
+        : "choose another address or port";
+      reject(new SpinError("precondition", message, { remedy, field: "port", cause: error }));
+    });
+  });
+}
+
+/** Whether the promise resolves in time. */
+async function within(promise: Promise<true>, ms: number): Promise<boolean> {
+  const timer = new AbortController();
+  const done = await Promise.race([promise, sleep(ms, timer.signal).then(() => false)]);
+  timer.abort();
+  return done;
+}

@@ -1,0 +1,72 @@
+import type { z } from "zod";
+import { SpinError } from "../errors.js";
+
+/** One thing that is wrong: where, and in one sentence what was expected and what came. */
+export interface Violation {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/**
+ * Checks a request against a schema and returns the schema's output. Fields are named as in the proto files, as `spec.sampling.num_steps`.
+ *
+ * @throws SpinError `invalid`, naming the first wrong field in `details.field` and all of them in the message.
+ */
+export function checkRequest<T>(schema: z.ZodType<T>, request: unknown): T {
+  const result = schema.safeParse(request, { reportInput: true });
+  if (result.success) return result.data;
+  const violations = describeIssues(result.error.issues);
+  const sentences = violations.map((violation) => `${protoPath(violation.path)}: ${violation.message}`);
+  throw new SpinError("invalid", sentences.join("; "), { field: protoPath(violations[0]!.path) });
+}
+
+/** zod's issues as sentences of the form `expected …, got …`. Parse with `reportInput`, else the inputs are not known. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[]): Violation[] {
+  return issues.map((issue) => ({
+    path: issue.path,
+    message: `expected ${expectation(issue)}, got ${show(issue.input)}`,
+  }));
+}
+
+function expectation(issue: z.core.$ZodIssue): string {
+  if (!/^(Invalid|Too|Unrecognized) /.test(issue.message)) return issue.message; // The schema's own words.
+  switch (issue.code) {
+    case "invalid_type":
+      return issue.expected;
+    case "too_small":
+      return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${unitOf(issue.origin)}`;
+    case "too_big":
+      return `${issue.inclusive ? "at most" : "less than"} ${issue.maximum}${unitOf(issue.origin)}`;
+    case "invalid_value":
+      return `one of ${issue.values.map(String).join(", ")}`;
+    case "not_multiple_of":
+      return `a multiple of ${issue.divisor}`;
+    default:
+      return `something else (${issue.message})`;
+  }
+}
+
+function unitOf(origin: string): string {
+  if (origin === "string") return " characters";
+  return origin === "array" ? " entries" : "";
+}
+
+function show(input: unknown): string {
+  if (input === undefined) return "nothing";
+  const text =
+    typeof input === "string" ? JSON.stringify(input) : typeof input === "object" ? "something else" : String(input);
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+}
+
+/** `["spec", "sampling", "numSteps", 0]` as `spec.sampling.num_steps[0]`. */
+function protoPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((part, index) =>
+      typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${snakeCase(String(part))}`,
+    )
+    .join("");
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
