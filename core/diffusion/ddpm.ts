@@ -18,7 +18,8 @@ export interface DdpmConfig extends NoiseScheduleConfig, TimestepConfig {
 const MIN_VARIANCE = 1e-20;
 
 /**
- * DDPM (Ho et al. 2020, arXiv 2006.11239) on a subset of the training timesteps. Every step but one at timestep 0 adds noise.
+ * DDPM (Ho et al. 2020, arXiv 2006.11239) on a subset of the training timesteps. Every step but one at timestep 0 adds
+ * noise.
  *
  * @throws SpinError `invalid` for step counts and settings that do not go together.
  */

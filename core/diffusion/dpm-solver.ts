@@ -34,8 +34,8 @@ export interface DpmSolverConfig extends NoiseScheduleConfig, TimestepConfig, Un
 const SHORT_RUN = 15;
 
 /**
- * DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095), multistep, of order 1 or 2, on the predicted x_0. Steps must be taken in order;
- * i = 0 starts afresh.
+ * DPM-Solver++ (Lu et al. 2022, arXiv 2211.01095), multistep, of order 1 or 2, on the predicted x_0. Steps must be
+ * taken in order; i = 0 starts afresh.
  *
  * @throws SpinError `invalid` for step counts and settings that do not go together.
  */

@@ -2,7 +2,10 @@ import { normalFromWord } from "./inverse-normal.js";
 
 const MIDDLE = 0x80000000;
 
-/** Φ by its convergent series about 0 (|z| < 3) or continued fraction, in double precision: independent of the approximation. */
+/**
+ * Φ by its convergent series about 0 (|z| < 3) or continued fraction, in double precision: independent of the
+ * approximation.
+ */
 function cumulative(z: number): number {
   const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
   if (Math.abs(z) < 3) {

@@ -1,8 +1,8 @@
 /**
  * The standard normal's quantile function by operations that round alike everywhere: + − × ÷ in double precision, which
- * ECMAScript requires to be correctly rounded one by one (nothing is fused), and √, which IEEE 754 rounds correctly and engines
- * leave to the processor's instruction. Math.log, Math.cos and ** carry no such promise: their last bits may differ between
- * engines and processors, and a replica on another machine would draw other noise.
+ * ECMAScript requires to be correctly rounded one by one (nothing is fused), and √, which IEEE 754 rounds correctly and
+ * engines leave to the processor's instruction. Math.log, Math.cos and ** carry no such promise: their last bits may
+ * differ between engines and processors, and a replica on another machine would draw other noise.
  *
  * The approximation is Wichura's PPND16 (Algorithm AS 241, Applied Statistics 37, 1988), relative error about 1e-16.
  */
@@ -37,8 +37,8 @@ const TAIL_SHIFT = 1.6;
 const WORDS = 0x1_0000_0000;
 
 /**
- * The value z with Φ(z) = (word + ½) / 2³², for a word of 32 random bits: a standard normal when the word is uniform, within
- * ±6.34, exactly antisymmetric about the middle.
+ * The value z with Φ(z) = (word + ½) / 2³², for a word of 32 random bits: a standard normal when the word is uniform,
+ * within ±6.34, exactly antisymmetric about the middle.
  *
  * @param word unsigned 32-bit
  */

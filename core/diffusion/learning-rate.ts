@@ -12,8 +12,8 @@ export interface LearningRateOptions {
 }
 
 /**
- * The learning rate of update number `step` (the first is 0), as diffusers' get_scheduler gives it up to `scheduleSteps`;
- * from there on `linear` and `cosine` stay at 0 (diffusers' cosine would rise again).
+ * The learning rate of update number `step` (the first is 0), as diffusers' get_scheduler gives it up to
+ * `scheduleSteps`; from there on `linear` and `cosine` stay at 0 (diffusers' cosine would rise again).
  */
 export function learningRate(schedule: LearningRateSchedule, options: LearningRateOptions, step: number): number {
   const { base, warmupSteps, scheduleSteps } = options;

@@ -103,7 +103,10 @@ function cumulativeProduct(beta: Float32Array): Float32Array {
   });
 }
 
-/** Evenly spaced float32 values, counted from the nearer end and rounded once, as torch.linspace does (by a fused multiply-add). */
+/**
+ * Evenly spaced float32 values, counted from the nearer end and rounded once, as torch.linspace does (by a fused
+ * multiply-add).
+ */
 function linspace(start: number, end: number, count: number): Float32Array {
   const from = f32(start);
   const to = f32(end);

@@ -32,8 +32,8 @@ const WEYL_1 = 0xbb67ae85;
 const WORDS = 0x1_0000_0000;
 
 /**
- * Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four random words as a function of counter
- * and key alone.
+ * Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): four random words as a function of
+ * counter and key alone.
  */
 export function philox4x32(counter: Words4, key: readonly [number, number]): [number, number, number, number] {
   const block = new Uint32Array(4);
@@ -42,8 +42,8 @@ export function philox4x32(counter: Words4, key: readonly [number, number]): [nu
 }
 
 /**
- * The stream of random numbers at an address: key = seed, counter = (iteration, index, purpose, block). It depends on nothing
- * else, so any replica can draw any sample's numbers.
+ * The stream of random numbers at an address: key = seed, counter = (iteration, index, purpose, block). It depends on
+ * nothing else, so any replica can draw any sample's numbers.
  *
  * @param seed unsigned 64-bit
  * @throws SpinError `invalid` when seed or address do not fit.

@@ -13,7 +13,10 @@ export interface PndmConfig extends NoiseScheduleConfig, TimestepConfig {
   readonly skipPrkSteps: boolean;
 }
 
-/** Weights of the present and past outputs, newest first: Adams–Bashforth, equation 12 of Liu et al. 2022 and its starts. */
+/**
+ * Weights of the present and past outputs, newest first: Adams–Bashforth, equation 12 of Liu et al. 2022 and its
+ * starts.
+ */
 const MULTISTEP_WEIGHTS: readonly (readonly number[])[] = [
   [1],
   [3 / 2, -1 / 2],
@@ -22,9 +25,9 @@ const MULTISTEP_WEIGHTS: readonly (readonly number[])[] = [
 ];
 
 /**
- * PNDM's linear multistep method (PLMS; Liu et al. 2022, arXiv 2202.09778) as diffusers runs it for Stable Diffusion. The second
- * timestep is evaluated twice: the first step is taken again with the mean of the outputs at both its ends, so there is one
- * model evaluation more than `numSteps`. Steps must be taken in order; i = 0 starts afresh.
+ * PNDM's linear multistep method (PLMS; Liu et al. 2022, arXiv 2202.09778) as diffusers runs it for Stable Diffusion.
+ * The second timestep is evaluated twice: the first step is taken again with the mean of the outputs at both its ends,
+ * so there is one model evaluation more than `numSteps`. Steps must be taken in order; i = 0 starts afresh.
  *
  * @throws SpinError `invalid` for settings outside this form.
  */

@@ -2,7 +2,8 @@ import { SpinError } from "../errors.js";
 
 /**
  * A sampler walks from noise to an image: for i = 0, 1, … evaluate the model at `timesteps[i]` on
- * `scaleModelInput(sample, i)`, then take `step`. Samples and outputs are [B, C, H, W] in one row; nothing is changed in place.
+ * `scaleModelInput(sample, i)`, then take `step`. Samples and outputs are [B, C, H, W] in one row; nothing is changed
+ * in place.
  */
 export interface Sampler {
   /** Where the model is evaluated, noisiest first. Integers but for Euler's method, and PNDM repeats one. */

@@ -30,7 +30,10 @@ export function refuseOtherSigmaSchedules(config: UnsupportedSigmaSchedules): vo
   }
 }
 
-/** σ_i = (σ_max^{1/ρ} + i/(n−1) (σ_min^{1/ρ} − σ_max^{1/ρ}))^ρ, ρ = 7: equation 5 of Karras et al. 2022 (arXiv 2206.00364). */
+/**
+ * σ_i = (σ_max^{1/ρ} + i/(n−1) (σ_min^{1/ρ} − σ_max^{1/ρ}))^ρ, ρ = 7: equation 5 of Karras et al. 2022 (arXiv
+ * 2206.00364).
+ */
 export function karrasSigmas(sigmaMax: number, sigmaMin: number, numSteps: number): number[] {
   const max = sigmaMax ** (1 / KARRAS_RHO);
   const min = sigmaMin ** (1 / KARRAS_RHO);
@@ -46,7 +49,9 @@ export function sigmaAt(sigmas: Float32Array, timestep: number): number {
   return sigmas[low]! + (t - low) * (sigmas[high]! - sigmas[low]!);
 }
 
-/** The timestep, between two training timesteps, whose log σ is that of the given σ. `sigmas` grows with the timestep. */
+/**
+ * The timestep, between two training timesteps, whose log σ is that of the given σ. `sigmas` grows with the timestep.
+ */
 export function timestepAt(sigmas: Float32Array, sigma: number): number {
   const logSigma = Math.log(Math.max(sigma, 1e-10));
   const above = sigmas.findIndex((s) => Math.log(s) > logSigma);

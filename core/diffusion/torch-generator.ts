@@ -3,7 +3,9 @@ import { createMersenneTwister } from "./mersenne-twister.js";
 
 /** torch.Generator("cpu"): the same calls in the same order give torch's numbers. */
 export interface TorchGenerator {
-  /** torch.randn(shape, float32), flattened: standard normals. Equal to torch's within float32 rounding of log and cos. */
+  /**
+   * torch.randn(shape, float32), flattened: standard normals. Equal to torch's within float32 rounding of log and cos.
+   */
   randn(count: number): Float32Array;
   /** torch.rand(shape, float32), flattened: uniform in [0, 1). */
   rand(count: number): Float32Array;
@@ -71,7 +73,10 @@ export function createTorchGenerator(seed: bigint | number): TorchGenerator {
   };
 }
 
-/** Turns 16 uniforms into normals in place: √(−2 ln(1−u_j)) (cos, sin)(2π u_{j+8}), rounded to float32 where torch rounds. */
+/**
+ * Turns 16 uniforms into normals in place: √(−2 ln(1−u_j)) (cos, sin)(2π u_{j+8}), rounded to float32 where torch
+ * rounds.
+ */
 function boxMuller(values: Float32Array, start: number): void {
   for (let j = start; j < start + HALF_BLOCK; j++) {
     const radius = f32(Math.sqrt(f32(-2 * f32(Math.log(1 - values[j]!)))));

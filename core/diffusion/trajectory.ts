@@ -4,9 +4,9 @@ import { addNoise, velocity } from "./forward-process.js";
 import { noiseForm, originalForm, type PredictionType } from "./prediction.js";
 
 /**
- * The trajectories that the objective tells apart, and the draws the trainer learns from (SPIN-Diffusion, arXiv 2402.10210).
- * T sampling steps run from the noisiest, t = T, to t = 1; t − 1 is the next less noisy step and t = 0 the image.
- * Every function works on values of one shape in one row, one sample or a batch that stands at the same step.
+ * The trajectories that the objective tells apart, and the draws the trainer learns from (SPIN-Diffusion, arXiv
+ * 2402.10210). T sampling steps run from the noisiest, t = T, to t = 1; t − 1 is the next less noisy step and t = 0 the
+ * image. Every function works on values of one shape in one row, one sample or a batch that stands at the same step.
  */
 
 /** One sampling step and its coefficients, in double precision. */
@@ -67,8 +67,8 @@ export function errorFactor(step: TrajectoryStep, type: TargetType): number {
 }
 
 /**
- * A state of the real trajectory: x_t = √ᾱ_t x_0 + √(1−ᾱ_t) noise. It is how the trajectory starts (t = T), and as the steps leave
- * the marginals alone it also gives any single x_t without walking there.
+ * A state of the real trajectory: x_t = √ᾱ_t x_0 + √(1−ᾱ_t) noise. It is how the trajectory starts (t = T), and as the
+ * steps leave the marginals alone it also gives any single x_t without walking there.
  */
 export function realState(x0: Float32Array, noise: Float32Array, step: TrajectoryStep): Float32Array {
   return addNoise(x0, noise, [step.abar]);
@@ -102,8 +102,8 @@ export function realTrajectory(
 }
 
 /**
- * x'_{t−1} = μ(x'_t) + σ_t z with μ = √ᾱ_{t−1} x̂_0 + √(1−ᾱ_{t−1}−σ_t²) ε̂, x̂_0 and ε̂ from the model's output: one step of the
- * synthetic trajectory, which starts at a standard normal.
+ * x'_{t−1} = μ(x'_t) + σ_t z with μ = √ᾱ_{t−1} x̂_0 + √(1−ᾱ_{t−1}−σ_t²) ε̂, x̂_0 and ε̂ from the model's output: one
+ * step of the synthetic trajectory, which starts at a standard normal.
  *
  * @param modelOutput what the frozen model said of x'_t (guided, where guidance is used)
  */
