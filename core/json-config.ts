@@ -5,6 +5,11 @@ import { SpinError } from "./errors.js";
 /** No configuration of a model comes near this; vocabularies stay below it too. */
 const MAX_JSON_BYTES = 64_000_000;
 
+/** Largest width or count of a model: beyond any real one, small enough that a hostile file costs nothing. */
+export const MAX_SIZE = 2 ** 20;
+/** Largest number of layers of a model. */
+export const MAX_DEPTH = 256;
+
 /**
  * Reads a JSON file as Python writes it: `NaN` and `±Infinity`, which diffusers puts into scheduler configurations,
  * become null.

@@ -52,6 +52,27 @@ export function lazyFile(path: string, header: SafetensorsHeader): SafetensorsFi
   };
 }
 
+/**
+ * Reads all tensors as float32, one at a time in the file's order, opening each file once per run of its tensors.
+ * @throws SpinError as `readFloat32`
+ */
+export async function* readAllFloat32(file: SafetensorsFile): AsyncGenerator<[string, Float32Array<ArrayBuffer>]> {
+  const names = [...file.tensors.keys()];
+  while (names.length > 0) {
+    const path = file.tensors.get(names[0]!)!.file;
+    const handle = await open(path, "r").catch((error: unknown) => Promise.reject(toIoError(error, path, "read")));
+    try {
+      while (names.length > 0 && file.tensors.get(names[0]!)!.file === path) {
+        const name = names.shift()!;
+        const tensor = file.tensors.get(name)!;
+        yield [name, toFloat32(await readExactly(handle, path, tensor.offset, tensor.byteLength), tensor, name)];
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
 async function readTensor(tensor: TensorInfo): Promise<Uint8Array<ArrayBuffer>> {
   return withFile(tensor.file, (handle) => readExactly(handle, tensor.file, tensor.offset, tensor.byteLength));
 }

@@ -23,7 +23,6 @@ export const PENDING: readonly string[] = [
   "dataset/*",
   "lora/*",
   "malformed/archives",
-  "malformed/configs",
   "objective/*",
   "optimizer/adamw",
   "optimizer/adamw-clip",

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { only, parseConfig } from "../../json-config.js";
+import { MAX_DEPTH, MAX_SIZE, only, parseConfig } from "../../json-config.js";
 
 /** The activation of CLIP's feed-forward layers: OpenAI's x·σ(1.702x), or the exact GELU. */
 export type ClipActivation = "quick_gelu" | "gelu";
@@ -43,10 +43,8 @@ export interface ClipConfig {
   readonly vision: ClipVisionConfig;
 }
 
-const size = z
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
+const size = z.int().positive().max(MAX_SIZE);
+const depth = z.int().positive().max(MAX_DEPTH);
 
 const tower = {
   hidden_act: only("quick_gelu", "gelu"),
@@ -69,7 +67,7 @@ const textSchema = z
     vocab_size: size.default(49408),
     hidden_size: size.default(512),
     intermediate_size: size.default(2048),
-    num_hidden_layers: size.default(12),
+    num_hidden_layers: depth.default(12),
     num_attention_heads: size.default(8),
     max_position_embeddings: size.default(77),
     eos_token_id: z.int().nonnegative().default(49407),
@@ -82,7 +80,7 @@ const visionSchema = z
     model_type: only("clip_vision_model"),
     hidden_size: size.default(768),
     intermediate_size: size.default(3072),
-    num_hidden_layers: size.default(12),
+    num_hidden_layers: depth.default(12),
     num_attention_heads: size.default(12),
     num_channels: size.default(3),
     image_size: size.default(224),

@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { SpinError } from "../../errors.js";
+import { parseConfig, readJsonFile } from "../../json-config.js";
 import { mergeSymbols, pairKey, wordSymbols } from "./byte-pairs.js";
 import { splitSpecialTokens, splitWords } from "./split-words.js";
 
@@ -44,7 +46,9 @@ const vocabularySchema = z.record(z.string(), z.int().nonnegative());
  */
 export async function loadClipTokenizer(folder: string, options: ClipTokenizerOptions = {}): Promise<ClipTokenizer> {
   const vocabularyFile = join(folder, "vocab.json");
-  const ids = new Map(Object.entries(parse(vocabularySchema, await readText(vocabularyFile), vocabularyFile)));
+  const ids = new Map(
+    Object.entries(parseConfig(vocabularySchema, await readJsonFile(vocabularyFile), vocabularyFile)),
+  );
   const ranks = await readMerges(join(folder, "merges.txt"), ids);
   const config = await readSettings(join(folder, "tokenizer_config.json"));
   const special = { ...config, ...(await readSettings(join(folder, "special_tokens_map.json"))) };
@@ -87,7 +91,7 @@ export async function loadClipTokenizer(folder: string, options: ClipTokenizerOp
 /** `merges.txt`: a version line, then one pair per line, most frequent first. */
 async function readMerges(file: string, ids: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
   const ranks = new Map<string, number>();
-  for (const [number, line] of (await readText(file)).split(/\r?\n/).entries()) {
+  for (const [number, line] of (await readMergesText(file)).split(/\r?\n/).entries()) {
     if (line === "" || (number === 0 && line.startsWith("#version"))) continue;
     const [left, right, ...rest] = line.split(" ");
     const isPair = left !== undefined && right !== undefined && rest.length === 0;
@@ -107,31 +111,17 @@ async function readMerges(file: string, ids: ReadonlyMap<string, number>): Promi
 }
 
 async function readSettings(file: string): Promise<z.infer<typeof settingsSchema>> {
-  const text = await readText(file, "optional");
-  return text === "" ? {} : parse(settingsSchema, text, file);
+  return existsSync(file) ? parseConfig(settingsSchema, await readJsonFile(file), file) : {};
 }
 
-async function readText(file: string, need: "required" | "optional" = "required"): Promise<string> {
+async function readMergesText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    if (need === "optional") return "";
     throw new SpinError("notFound", `${file} cannot be read`, {
       file,
       cause: error,
       remedy: "a tokenizer folder needs vocab.json and merges.txt (tokenizer.json alone is not read)",
     });
   }
-}
-
-function parse<T>(schema: z.ZodType<T>, text: string, file: string): T {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new SpinError("corrupt", `${file} is not JSON`, { file, cause: error });
-  }
-  const result = schema.safeParse(json);
-  if (result.success) return result.data;
-  throw new SpinError("corrupt", `${file}: ${z.prettifyError(result.error)}`, { file });
 }

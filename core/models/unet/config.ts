@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { only, parseConfig, unsupported } from "../../json-config.js";
+import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-config.js";
 
 /** What a level of the UNet's way down, and its mirror on the way up, is made of. */
 export type DownBlockType = "CrossAttnDownBlock2D" | "DownBlock2D";
@@ -43,11 +43,10 @@ export interface UnetConfig {
   readonly textTime: TextTimeConfig | undefined;
 }
 
-const size = z
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
+const size = z.int().positive().max(MAX_SIZE);
+const depth = z.int().positive().max(MAX_DEPTH);
 const sizePerLevel = z.union([size, z.array(size).min(1)]);
+const depthPerLevel = z.union([depth, z.array(depth).min(1)]);
 
 /** Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. */
 const schema = z
@@ -63,9 +62,9 @@ const schema = z
     up_block_types: z
       .array(only("CrossAttnUpBlock2D", "UpBlock2D"))
       .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
-    block_out_channels: z.array(size).min(1),
-    layers_per_block: sizePerLevel.default(2),
-    transformer_layers_per_block: sizePerLevel.default(1),
+    block_out_channels: z.array(size).min(1).max(16),
+    layers_per_block: depthPerLevel.default(2),
+    transformer_layers_per_block: depthPerLevel.default(1),
     attention_head_dim: sizePerLevel.default(8),
     cross_attention_dim: size.default(1280),
     use_linear_projection: z.boolean().default(false),

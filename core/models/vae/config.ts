@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { only, parseConfig, unsupported } from "../../json-config.js";
+import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-config.js";
 
 /** diffusers' AutoencoderKL, with its defaults filled in; widths run from the image's side to the latents'. */
 export interface VaeConfig {
@@ -19,10 +19,8 @@ export interface VaeConfig {
   readonly midBlockAddAttention: boolean;
 }
 
-const size = z
-  .int()
-  .positive()
-  .max(2 ** 31 - 1);
+const size = z.int().positive().max(MAX_SIZE);
+const depth = z.int().positive().max(MAX_DEPTH);
 
 /** Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. */
 const schema = z
@@ -33,8 +31,8 @@ const schema = z
     latent_channels: size.default(4),
     down_block_types: z.array(only("DownEncoderBlock2D")).default(["DownEncoderBlock2D"]),
     up_block_types: z.array(only("UpDecoderBlock2D")).default(["UpDecoderBlock2D"]),
-    block_out_channels: z.array(size).min(1),
-    layers_per_block: size.default(1),
+    block_out_channels: z.array(size).min(1).max(16),
+    layers_per_block: depth.default(1),
     norm_num_groups: size.default(32),
     sample_size: z.union([size, z.array(size).length(2)]).default(32),
     scaling_factor: z.number().positive().default(0.18215),

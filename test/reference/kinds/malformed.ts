@@ -1,5 +1,7 @@
 import { join } from "node:path";
+import { openModelFolder } from "../../../core/checkpoint/model-folder.js";
 import { openSafetensors } from "../../../core/checkpoint/safetensors.js";
+import { readWeights } from "../../../core/checkpoint/weights.js";
 import { SpinError } from "../../../core/errors.js";
 import type { ReferenceCase } from "../cases.js";
 import type { CaseResult } from "../judge.js";
@@ -10,11 +12,15 @@ interface MalformedParameters {
 }
 
 export async function run(reference: ReferenceCase): Promise<CaseResult> {
-  const { files = [] } = reference.parameters as MalformedParameters;
+  const { files = [], entries = [] } = reference.parameters as MalformedParameters;
   const paths = files.map((entry) => join(reference.folder, typeof entry === "string" ? entry : entry.file));
   switch (reference.name) {
     case "safetensors":
       return { checks: await refusals(paths, readAll) };
+    case "configs": {
+      const folders = entries.map(({ folder }) => join(reference.folder, folder));
+      return { checks: await refusals(folders, readModel) };
+    }
     case "hostile-names":
       return readHostileNames(paths);
     default:
@@ -26,6 +32,11 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
 async function readAll(path: string): Promise<void> {
   const file = await openSafetensors(path);
   for (const name of file.tensors.keys()) await file.read(name);
+}
+
+async function readModel(path: string): Promise<void> {
+  const { unet } = await openModelFolder(path);
+  if (unet) await readWeights(unet.weights);
 }
 
 /** @returns per path: undefined when it was refused with an error that names it, else what happened instead. */

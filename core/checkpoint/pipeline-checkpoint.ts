@@ -1,0 +1,85 @@
+import { constants, copyFile, link, mkdir, realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { SpinError } from "../errors.js";
+import { saveFolder } from "./atomic-save.js";
+import { errorCode, toIoError } from "./io-errors.js";
+import { listModelFiles, type Manifest } from "./manifest.js";
+import { type ModelFolder, requireComponent } from "./model-folder.js";
+import { type TensorEntry, writeSafetensors } from "./write-safetensors.js";
+
+/** A trained UNet and the model that everything else comes from. */
+export interface PipelineCheckpoint {
+  readonly base: ModelFolder;
+  /** Values of every tensor of the base's UNet, by name. */
+  readonly unet: ReadonlyMap<string, Float32Array>;
+  /** Element type to write: float32, or for each tensor what the base has. Float32 unless told otherwise. */
+  readonly dtype?: "F32" | "source";
+  /** Adds files to the folder before it is moved into place, as training state. */
+  readonly extra?: (folder: string) => Promise<void>;
+}
+
+const UNET_WEIGHTS = "diffusion_pytorch_model.safetensors";
+
+/**
+ * Saves a checkpoint as a folder in diffusers' layout: the base's files, linked where the file system allows, with a new
+ * UNet. Where the base is a pipeline, so is the checkpoint (`StableDiffusionPipeline.from_pretrained`).
+ * @returns its manifest
+ * @throws SpinError "invalid" for weights that are not the base's or not finite, and as `saveFolder`
+ */
+export async function savePipelineCheckpoint(target: string, checkpoint: PipelineCheckpoint): Promise<Manifest> {
+  const unet = requireComponent(checkpoint.base, "unet");
+  const entries = unetEntries(checkpoint);
+  return saveFolder(target, async (folder) => {
+    const isBare = unet.folder === checkpoint.base.path;
+    for (const path of await listModelFiles(checkpoint.base.path)) {
+      const isUnetWeights =
+        (isBare || path.startsWith("unet/")) && !path.endsWith("/config.json") && path !== "config.json";
+      if (!isUnetWeights) await linkOrCopy(join(checkpoint.base.path, path), join(folder, path));
+    }
+    const unetFolder = isBare ? folder : join(folder, "unet");
+    await writeSafetensors(join(unetFolder, UNET_WEIGHTS), entries, { format: "pt" });
+    await checkpoint.extra?.(folder);
+  });
+}
+
+/** In the order of the base's file, so that equal values make equal bytes. */
+function unetEntries({ base, unet, dtype = "F32" }: PipelineCheckpoint): TensorEntry[] {
+  const { weights } = requireComponent(base, "unet");
+  const unknown = [...unet.keys()].find((name) => !weights.tensors.has(name));
+  if (unknown !== undefined) throw refused(unknown, "is not in the base's UNet");
+  return [...weights.tensors].map(([name, tensor]) => {
+    const data = unet.get(name);
+    const size = tensor.shape.reduce((product, extent) => product * extent, 1);
+    if (data === undefined) throw refused(name, "is missing");
+    if (data.length !== size) throw refused(name, `has ${data.length} values, expected [${tensor.shape.join(", ")}]`);
+    const at = data.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0) throw refused(name, `holds ${data[at]} at position ${at}`);
+    return { name, dtype: dtype === "source" ? tensor.dtype : dtype, shape: tensor.shape, data };
+  });
+}
+
+function refused(tensor: string, problem: string): SpinError {
+  return new SpinError("invalid", `UNet to be saved: tensor ${JSON.stringify(tensor)} ${problem}`, {
+    tensor,
+    remedy: "the checkpoint was not written; the one before is untouched",
+  });
+}
+
+/** Errors that say that a file system does not link here, not that something is wrong. */
+const CANNOT_LINK: readonly (string | undefined)[] = ["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES"];
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(dirname(to), { recursive: true });
+    // The file itself: a link to a link with a relative target would point nowhere.
+    const source = await realpath(from);
+    try {
+      await link(source, to);
+    } catch (error) {
+      if (!CANNOT_LINK.includes(errorCode(error))) throw error;
+      await copyFile(source, to, constants.COPYFILE_FICLONE);
+    }
+  } catch (error) {
+    throw toIoError(error, to, "write");
+  }
+}
