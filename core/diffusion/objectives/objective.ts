@@ -1,0 +1,93 @@
+import * as ops from "../../graph/ops/index.js";
+import type { Value } from "../../graph/value.js";
+import type { Objective } from "../../nn/training.js";
+import { diffusionDpo } from "./dpo.js";
+import type { PairErrors, PairLoss } from "./pair-errors.js";
+import { sft } from "./sft.js";
+import { type SpinSettings, spinApproximate, spinWeight, type Trajectory } from "./spin-approximate.js";
+import { renoisedWeight, spinRenoised } from "./spin-renoised.js";
+import { squaredError } from "./squared-error.js";
+
+/** What is minimised. */
+export type ObjectiveSettings = PairSettings | { readonly kind: "sft" };
+
+/** The objectives on pairs of a real and a synthetic side (of DPO: a winner and a loser). */
+export type PairSettings =
+  | ({ readonly kind: "spin" } & SpinSettings)
+  | { readonly kind: "spin-renoised" | "dpo"; readonly beta: number };
+
+/** A model's prediction [B, C, H, W] at x_t [B, C, H, W], timesteps [B] and text states [B, M, X]. */
+export type Denoise = (xt: Value, timestep: Value, encoderHiddenStates: Value) => Value;
+
+/** Extents of one micro-batch. */
+export interface ObjectiveShapes {
+  /** Draws; a pair counts once. */
+  readonly batch: number;
+  /** [C, H, W] */
+  readonly latent: readonly [number, number, number];
+  /** Length of the text states. */
+  readonly tokens: number;
+  /** Their width. */
+  readonly width: number;
+}
+
+const LOSSES: Record<PairSettings["kind"], (errors: PairErrors, weight: Value) => PairLoss> = {
+  spin: spinApproximate,
+  "spin-renoised": spinRenoised,
+  dpo: diffusionDpo,
+};
+
+/**
+ * The graph of an objective, for `Training.create`. Inputs, of B draws:
+ * - `real_xt`, `real_target` [B, C, H, W], `real_timestep` [B], `encoder_hidden_states` [B, M, X];
+ * - but for SFT also `synthetic_xt`, `synthetic_target`, `synthetic_timestep`, the references' errors e_k `real_reference` and
+ *   `synthetic_reference` [B], and `weight` [B], as {@link drawWeights} gives it. Text states are shared by both sides.
+ *
+ * Outputs beside the loss, [B] each: `real_error`, and but for SFT `synthetic_error` and `inside`. All errors are averages
+ * over C, H, W. Nothing of the settings but their kind enters the graph, so that it serves every β.
+ */
+export function buildObjective(
+  { kind }: Pick<ObjectiveSettings, "kind">,
+  denoise: Denoise,
+  { batch, latent, tokens, width }: ObjectiveShapes,
+): Objective {
+  const latents = (name: string) => ops.input(name, [batch, ...latent]);
+  const perDraw = (name: string) => ops.input(name, [batch]);
+  const states = ops.input("encoder_hidden_states", [batch, tokens, width]);
+  const [xt, target, timestep] = [latents("real_xt"), latents("real_target"), perDraw("real_timestep")];
+  if (kind === "sft") {
+    const error = squaredError(target, denoise(xt, timestep, states));
+    return { loss: sft(error), outputs: { real_error: error } };
+  }
+
+  // Both sides go through the model together: one pass over the weights.
+  const both = (a: Value, b: Value) => ops.concat([a, b], 0);
+  const prediction = denoise(
+    both(xt, latents("synthetic_xt")),
+    both(timestep, perDraw("synthetic_timestep")),
+    both(states, states),
+  );
+  const [real, synthetic] = ops.split(squaredError(both(target, latents("synthetic_target")), prediction), 0, [
+    batch,
+    batch,
+  ]);
+  const errors = {
+    real: real!,
+    realReference: perDraw("real_reference"),
+    synthetic: synthetic!,
+    syntheticReference: perDraw("synthetic_reference"),
+  };
+  const { loss, inside } = LOSSES[kind](errors, perDraw("weight"));
+  return { loss, outputs: { inside, real_error: errors.real, synthetic_error: errors.synthetic } };
+}
+
+/**
+ * The weight to feed with each draw, as a function of its timestep, in double precision.
+ *
+ * @param trajectory where draws come from; asked for by SPIN on trajectories alone
+ */
+export function drawWeights(settings: PairSettings, trajectory: () => Trajectory): (timestep: number) => number {
+  if (settings.kind !== "spin") return () => renoisedWeight(settings.beta);
+  const from = trajectory();
+  return (timestep) => spinWeight(settings, from, timestep);
+}
