@@ -1,0 +1,47 @@
+import { type Html, html } from "./html.js";
+import { type Point, renderLineChart } from "./line-chart.js";
+import type { IterationCurve, StepPoint } from "./report.js";
+import { seriesClassOf } from "./series.js";
+
+/** Loss, margin, implicit accuracy and errors of every iteration, one row of charts each. */
+export function renderTraining(iterations: readonly IterationCurve[], checkpoints: readonly string[]): Html {
+  return html`<section><h2>Training</h2>
+${iterations.map(
+  (
+    iteration,
+  ) => html`<div class="iteration"><h3 class="${seriesClassOf(iteration.name, checkpoints)}"><i class="swatch"></i>${iteration.name}
+<span class="over">${iteration.opponent !== undefined && html`against ${iteration.opponent}, `}${iteration.steps.length} steps</span></h3>
+<div class="charts">${charts(iteration, seriesClassOf(iteration.name, checkpoints))}</div></div>`,
+)}
+<p class="note">Across: optimiser steps of the iteration. Faint: every step; strong: running mean. θ<sub>k</sub> is the opponent; at the first step θ = θ<sub>k</sub>,
+so the margin is 0 and the loss ln 2. Error against θ<sub>k</sub>: mean of e − e<sub>k</sub>, below 0 where the new weights know the pictures better than the
+opponent does. Real falling and synthetic rising is self-play at work; both rising together is the sign of collapse.</p></section>`;
+}
+
+function charts({ opponent, steps }: IterationCurve, className: string): Html[] {
+  const points = (field: keyof StepPoint): Point[] => steps.map((step) => [step.step, step[field]]);
+  const one = (title: string, field: keyof StepPoint) => ({
+    title,
+    spokenTitle: title,
+    series: [{ label: title, className, points: points(field) }],
+  });
+  if (opponent === undefined) return [renderLineChart(one("Loss", "loss"))];
+  return [
+    renderLineChart({ ...one("Loss", "loss"), reference: { value: Math.LN2, label: "ln 2" } }),
+    renderLineChart({ ...one("Margin", "margin"), reference: { value: 0 } }),
+    renderLineChart({
+      ...one("Implicit accuracy", "implicitAccuracy"),
+      reference: { value: 0.5, label: "chance" },
+      domain: [0, 1],
+    }),
+    renderLineChart({
+      title: html`Error against θ<sub>k</sub>`,
+      spokenTitle: "Error against the opponent",
+      series: [
+        { label: "real", className, points: points("realErrorChange") },
+        { label: "synthetic", className: `${className} dashed`, points: points("syntheticErrorChange") },
+      ],
+      reference: { value: 0 },
+    }),
+  ];
+}
