@@ -49,7 +49,9 @@ export async function writeClipTokenizer(
   { tokens, merges }: CutVocabulary,
   modelMaxLength: number,
 ): Promise<void> {
-  const special = { bos_token: START, eos_token: END, pad_token: END, unk_token: END };
+  // As in CLIP's own files: `normalized` lets transformers find the start token in any case.
+  const added = (content: string) => ({ content, lstrip: false, normalized: true, rstrip: false, single_word: false });
+  const special = { bos_token: added(START), eos_token: added(END), pad_token: END, unk_token: added(END) };
   const config = {
     add_prefix_space: false,
     ...special,
