@@ -1,13 +1,13 @@
 import { seededRandom } from "../../test/support/seeded-random.js";
 import { drawResamples, meanInterval, percentileInterval, unitMeans } from "./bootstrap.js";
 
-test("resamples are a function of the seed, and more of them begin with the same", () => {
-  expect(drawResamples(10, 9, 2n).slice(0, 5)).toEqual(drawResamples(10, 5, 2n));
-  expect(drawResamples(10, 5, 2n)).not.toEqual(drawResamples(10, 5, 3n));
+test("resamples are a function of the seed, and more of them begin with the same", async () => {
+  expect((await drawResamples(10, 9, 2n)).slice(0, 5)).toEqual(await drawResamples(10, 5, 2n));
+  expect(await drawResamples(10, 5, 2n)).not.toEqual(await drawResamples(10, 5, 3n));
 });
 
-test("resamples draw with replacement from every unit", () => {
-  const resamples = drawResamples(6, 100, 1n);
+test("resamples draw with replacement from every unit", async () => {
+  const resamples = await drawResamples(6, 100, 1n);
   expect(new Set(resamples.flatMap((r) => [...r]))).toEqual(new Set([0, 1, 2, 3, 4, 5]));
   expect(resamples.some((r) => new Set(r).size < 6)).toBe(true);
 });
@@ -19,10 +19,10 @@ test("the 95 % interval runs from percentile 2.5 to 97.5", () => {
   expect(high).toBeCloseTo(975, 9);
 });
 
-test("the interval of a mean has about the width of the normal approximation", () => {
+test("the interval of a mean has about the width of the normal approximation", async () => {
   const random = seededRandom(4);
   const values = Float64Array.from({ length: 400 }, () => random()); // standard deviation 1/√12
-  const { low, high } = meanInterval(values, drawResamples(400, 2000, 4n));
+  const { low, high } = meanInterval(values, await drawResamples(400, 2000, 4n));
   expect(high - low).toBeCloseTo((2 * 1.96) / Math.sqrt(12 * 400), 2);
 });
 

@@ -1,4 +1,5 @@
 import { createPhiloxStream } from "../../core/diffusion/philox.js";
+import { createPacer } from "./pacer.js";
 import { quantile, sorted } from "./summary.js";
 
 /** Bounds of an interval; 95 % unless said otherwise. */
@@ -20,11 +21,15 @@ export const RANDOM_PURPOSE = { resamples: 0, subsets: 1 } as const;
  * that differences between checkpoints are paired.
  * @param size number of units (as a rule prompts), which is also the length of each resample.
  */
-export function drawResamples(size: number, count: number, seed: bigint): Int32Array[] {
-  return Array.from({ length: count }, (_, index) => {
+export async function drawResamples(size: number, count: number, seed: bigint): Promise<Int32Array[]> {
+  const pace = createPacer();
+  const resamples: Int32Array[] = [];
+  for (let index = 0; index < count; index++) {
     const stream = createPhiloxStream(seed, { iteration: 0, index, purpose: RANDOM_PURPOSE.resamples });
-    return Int32Array.from({ length: size }, () => stream.integer(size));
-  });
+    resamples.push(Int32Array.from({ length: size }, () => stream.integer(size)));
+    await pace();
+  }
+  return resamples;
 }
 
 /**

@@ -13,7 +13,10 @@ export interface SubsetPair {
 /** KID's kernel (x · y / d + 1)³ over both sets (Bińkowski et al. 2018, "Demystifying MMD GANs", §4). */
 export async function polynomialKernels(x: Features, y: Features): Promise<KernelMatrices> {
   const { columns } = x;
-  return await kernelMatrices(x, y, (product) => (product / columns + 1) ** 3);
+  return await kernelMatrices(x, y, (product) => {
+    const base = product / columns + 1;
+    return base * base * base;
+  });
 }
 
 /** Kernel Inception Distance over the full sets: the unbiased MMD². May be negative. Takes `polynomialKernels`. */

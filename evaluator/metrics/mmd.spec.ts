@@ -29,7 +29,7 @@ describe.each<MmdEstimator>(["unbiased", "biased"])("%s bootstrap", (estimator) 
     const random = seededRandom(9);
     const kernels = await kernelsOf(60, 60, random);
     const units = { x: unitPerRow(60), y: unitPerRow(60) };
-    const replicates = await bootstrapMmd(kernels, units, drawResamples(60, 400, 9n), estimator);
+    const replicates = await bootstrapMmd(kernels, units, await drawResamples(60, 400, 9n), estimator);
     const { low, high } = percentileInterval(replicates);
     const value = squaredMmd(kernels, estimator);
     expect(Math.abs(mean(replicates) - value)).toBeLessThan((high - low) / 20);

@@ -23,7 +23,7 @@ describe("win rate", () => {
 });
 
 describe("comparison", () => {
-  test("an interval of clear wins excludes one half, and the sign test agrees", () => {
+  test("an interval of clear wins excludes one half, and the sign test agrees", async () => {
     const random = seededRandom(6);
     const b = Float64Array.from({ length: 100 }, () => random());
     const a = b.map((score) => score + random() - 0.2);
@@ -31,7 +31,7 @@ describe("comparison", () => {
       winRate: rate,
       meanDifference,
       signTest: p,
-    } = compareScores(a, b, eachItsOwnPrompt(100), drawResamples(100, 1000, 6n));
+    } = compareScores(a, b, eachItsOwnPrompt(100), await drawResamples(100, 1000, 6n));
     expect(rate.low).toBeGreaterThan(0.5);
     expect(rate.low).toBeLessThan(rate.value);
     expect(rate.high).toBeGreaterThan(rate.value);
@@ -39,10 +39,10 @@ describe("comparison", () => {
     expect(p).toBeLessThan(0.001);
   });
 
-  test("swapping the sides mirrors every figure", () => {
+  test("swapping the sides mirrors every figure", async () => {
     const a = [1, 5, 2, 8, 3];
     const b = [2, 4, 2, 6, 1];
-    const resamples = drawResamples(5, 200, 1n);
+    const resamples = await drawResamples(5, 200, 1n);
     const forth = compareScores(a, b, eachItsOwnPrompt(5), resamples);
     const back = compareScores(b, a, eachItsOwnPrompt(5), resamples);
     expect(back.winRate.value).toBeCloseTo(1 - forth.winRate.value, 12);
@@ -51,13 +51,13 @@ describe("comparison", () => {
     expect(back.signTest).toBe(forth.signTest);
   });
 
-  test("repeating every picture of a prompt does not make the interval narrower", () => {
+  test("repeating every picture of a prompt does not make the interval narrower", async () => {
     const random = seededRandom(8);
     const a = Float64Array.from({ length: 40 }, () => random());
     const b = Float64Array.from({ length: 40 }, () => random());
     const twice = (values: Float64Array): Float64Array => Float64Array.from([...values, ...values]);
     const prompts = eachItsOwnPrompt(40);
-    const resamples = drawResamples(40, 500, 8n);
+    const resamples = await drawResamples(40, 500, 8n);
     const once = compareScores(a, b, prompts, resamples);
     expect(compareScores(twice(a), twice(b), Int32Array.from([...prompts, ...prompts]), resamples)).toEqual(once);
   });
