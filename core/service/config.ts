@@ -33,12 +33,13 @@ export function readConfig<Settings extends Readonly<Record<string, Setting<unkn
   const wrong: { source: string; message: string }[] = [];
   for (const [name, { variable, schema }] of Object.entries(settings)) {
     const flag = flags[name];
-    const result = schema.safeParse((flag ?? env[variable]) || undefined, { reportInput: true });
+    const given = (flag ?? env[variable]) || undefined;
+    const result = schema.safeParse(given);
     if (result.success) values[name] = result.data;
     else {
       const source =
         flag === undefined ? variable : `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-      wrong.push({ source, message: describeIssues(result.error.issues)[0]!.message });
+      wrong.push({ source, message: describeIssues(result.error.issues, given)[0]!.message });
     }
   }
   if (wrong.length === 0) return values as Config<Settings>;
@@ -66,8 +67,15 @@ export const address: z.ZodType<string, string> = z
 /** One or more addresses between commas. */
 export const addresses: z.ZodType<string[], string> = z
   .string("addresses between commas, as host:port")
-  .transform((text) => text.split(",").map((part) => part.trim()))
-  .pipe(z.array(address));
+  .refine(
+    (list) => split(list).every((part) => address.safeParse(part).success),
+    "addresses between commas, as host:port",
+  )
+  .transform(split);
+
+function split(list: string): string[] {
+  return list.split(",").map((part) => part.trim());
+}
 
 /** A path or another text that is not empty. */
 export const text: z.ZodType<string, string> = z.string("a text");

@@ -1,4 +1,4 @@
-import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { Server, ServerCredentials, setLogger } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { SpinError } from "../errors.js";
 import { DEFAULT_UNARY_TIMEOUT_MS, type Deadline, sleep } from "./deadline.js";
@@ -91,6 +91,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { host, port, services, log } = options;
   const responseLimit = options.responseLimit ?? RESPONSE_LIMIT_BYTES;
   const calls = new Set<Deadline>();
+  // Whatever matters comes as an error too; on the console it would be told twice, and not as JSON.
+  const note = (...parts: unknown[]) => log.debug(parts.map(String).join(" "));
+  setLogger({ error: note, info: note, debug: note });
   const server = new Server({
     "grpc.max_receive_message_length": options.requestLimit ?? REQUEST_LIMIT_BYTES,
     "grpc.max_send_message_length": responseLimit,

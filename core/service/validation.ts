@@ -13,26 +13,37 @@ export interface Violation {
  * @throws SpinError `invalid`, naming the first wrong field in `details.field` and all of them in the message.
  */
 export function checkRequest<T>(schema: z.ZodType<T>, request: unknown): T {
-  const result = schema.safeParse(request, { reportInput: true });
+  const result = schema.safeParse(request);
   if (result.success) return result.data;
-  const violations = describeIssues(result.error.issues);
+  const violations = describeIssues(result.error.issues, request);
   const sentences = violations.map((violation) => `${protoPath(violation.path)}: ${violation.message}`);
   throw new SpinError("invalid", sentences.join("; "), { field: protoPath(violations[0]!.path) });
 }
 
-/** zod's issues as sentences of the form `expected …, got …`. Parse with `reportInput`, else the inputs are not known. */
-export function describeIssues(issues: readonly z.core.$ZodIssue[]): Violation[] {
+/** zod's issues with a value as sentences of the form `expected …, got …`. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): Violation[] {
   return issues.map((issue) => ({
     path: issue.path,
-    message: `expected ${expectation(issue)}, got ${show(issue.input)}`,
+    message: `expected ${expectation(issue)}, got ${show(issue.path.reduce(memberOf, value))}`,
   }));
 }
+
+function memberOf(value: unknown, key: PropertyKey): unknown {
+  return (value as Readonly<Record<PropertyKey, unknown>> | undefined)?.[key];
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  object: "a message",
+  int: "a whole number",
+  number: "a number",
+  string: "a text",
+};
 
 function expectation(issue: z.core.$ZodIssue): string {
   if (!/^(Invalid|Too|Unrecognized) /.test(issue.message)) return issue.message; // The schema's own words.
   switch (issue.code) {
     case "invalid_type":
-      return issue.expected;
+      return TYPE_NAMES[issue.expected] ?? issue.expected;
     case "too_small":
       return `${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${unitOf(issue.origin)}`;
     case "too_big":

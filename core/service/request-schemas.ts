@@ -1,0 +1,157 @@
+import { z } from "zod";
+import type { CheckpointRef } from "../../proto/gen/spin/v1/checkpoint.js";
+import type { DatasetRef } from "../../proto/gen/spin/v1/common.js";
+import type { SampleTrajectoriesRequest } from "../../proto/gen/spin/v1/generator_service.js";
+import {
+  CropKind,
+  type ImagePreparation,
+  SampleForm,
+  SamplerKind,
+  type SamplerSettings,
+  type SamplingSettings,
+  type SamplingSpec,
+  TimestepChoice,
+} from "../../proto/gen/spin/v1/sampling.js";
+import { DataType } from "../../proto/gen/spin/v1/tensor.js";
+
+/**
+ * Schemas of the messages that several services take, for `checkRequest`. They hold what the comments of the proto files
+ * promise; what depends on a model or a data set (whether it exists, sizes that must divide) is checked where those are
+ * known.
+ */
+
+const share = z.number().min(0).max(1);
+const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
+const emptyOr = (schema: z.ZodType<string>) => z.union([z.literal(""), schema]);
+/** A message that may be unset; the generated types have the key all the same. */
+const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
+
+/** The named values of a generated enum; the error tells their names. */
+function enumOf<T extends number>(names: Readonly<Record<number, string>>, ...values: T[]): z.ZodType<T> {
+  return z.literal(values, `one of ${values.map((value) => names[value]).join(", ")}`);
+}
+
+/** Caller-chosen identity of a creating call. */
+export const requestId: z.ZodType<string> = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]");
+
+/** `sha256:` and 64 hexadecimal digits. */
+export const digest: z.ZodType<string> = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits");
+
+/** A path below a service's folder: segments of harmless characters, none that climbs. */
+export const relativeName: z.ZodType<string> = z
+  .string()
+  .max(200)
+  .regex(
+    /^(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)*$/,
+    "path segments of [A-Za-z0-9._-], none of them . or ..",
+  );
+
+export const checkpointRef: z.ZodType<CheckpointRef> = z
+  .object({ digest: emptyOr(digest), modelName: emptyOr(relativeName) })
+  .refine((ref) => ref.digest !== "" || ref.modelName !== "", "a digest or a model_name");
+
+export const datasetRef: z.ZodType<DatasetRef> = z.object({
+  name: relativeName,
+  digest: emptyOr(digest),
+  split: emptyOr(relativeName),
+});
+
+export const samplerSettings: z.ZodType<SamplerSettings> = z
+  .object({
+    kind: enumOf(
+      SamplerKind,
+      SamplerKind.SAMPLER_KIND_UNSPECIFIED,
+      SamplerKind.SAMPLER_KIND_DDIM,
+      SamplerKind.SAMPLER_KIND_PNDM,
+    ),
+    numSteps: wholeNumber(1, 1000),
+    eta: share,
+    guidanceScale: z.number().min(1).max(100),
+  })
+  .refine(({ kind, eta }) => kind !== SamplerKind.SAMPLER_KIND_PNDM || eta === 0, {
+    path: ["eta"],
+    error: "0 for PNDM",
+  });
+
+const imagePreparation: z.ZodType<ImagePreparation> = z.object({
+  resolution: wholeNumber(0, 4096),
+  crop: enumOf(CropKind, CropKind.CROP_KIND_CENTER, CropKind.CROP_KIND_RANDOM),
+  flipProbability: share,
+});
+
+export const samplingSettings: z.ZodType<SamplingSettings> = z.object({
+  sampler: maybe(samplerSettings),
+  timestepChoice: enumOf(
+    TimestepChoice,
+    TimestepChoice.TIMESTEP_CHOICE_UNIFORM,
+    TimestepChoice.TIMESTEP_CHOICE_STRATIFIED,
+    TimestepChoice.TIMESTEP_CHOICE_ALL,
+  ),
+  drawsPerSample: wholeNumber(1, 1000),
+  promptDropout: share,
+  image: imagePreparation,
+  dtype: enumOf(DataType, DataType.DATA_TYPE_FLOAT32, DataType.DATA_TYPE_FLOAT16),
+  batchSize: wholeNumber(1, 256),
+  threads: wholeNumber(0, 1024),
+});
+
+/** Settings that suit the form of the draws: a trainer knows the form from the objective, a spec names it. */
+export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSettings> {
+  const trajectory = form === SampleForm.SAMPLE_FORM_TRAJECTORY;
+  const synthetic = trajectory || form === SampleForm.SAMPLE_FORM_RENOISED;
+  const allSteps = ({ timestepChoice }: SamplingSettings) => timestepChoice === TimestepChoice.TIMESTEP_CHOICE_ALL;
+  return samplingSettings
+    .refine(({ sampler }) => (sampler !== undefined) === synthetic, {
+      path: ["sampler"],
+      error: synthetic ? "a sampler for the synthetic side" : "no sampler where nothing is sampled",
+    })
+    .refine(({ sampler }) => !trajectory || sampler === undefined || sampler.kind === SamplerKind.SAMPLER_KIND_DDIM, {
+      path: ["sampler", "kind"],
+      error: "SAMPLER_KIND_DDIM for trajectories",
+    })
+    .refine((settings) => trajectory || !allSteps(settings), {
+      path: ["timestepChoice"],
+      error: "TIMESTEP_CHOICE_ALL only for trajectories",
+    })
+    .refine((settings) => !allSteps(settings) || settings.drawsPerSample === settings.sampler?.numSteps, {
+      path: ["drawsPerSample"],
+      error: "as many draws as the sampler has steps for TIMESTEP_CHOICE_ALL",
+    });
+}
+
+export const samplingSpec: z.ZodType<SamplingSpec> = z
+  .object({
+    checkpoint: checkpointRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
+    dataset: datasetRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
+    seed: z.bigint(),
+    iteration: wholeNumber(1, 1_000_000),
+    form: enumOf(
+      SampleForm,
+      SampleForm.SAMPLE_FORM_TRAJECTORY,
+      SampleForm.SAMPLE_FORM_RENOISED,
+      SampleForm.SAMPLE_FORM_REAL_ONLY,
+      SampleForm.SAMPLE_FORM_PAIR,
+    ),
+    settings: samplingSettings,
+    computeFingerprint: emptyOr(digest),
+  })
+  .superRefine(({ form, settings }, check) => {
+    const result = samplingSettingsFor(form).safeParse(settings);
+    for (const { message, path } of result.error?.issues ?? []) {
+      check.addIssue({ code: "custom", message, path: ["settings", ...path] });
+    }
+  });
+
+/** As many draws per request as whole batches give. */
+export const sampleTrajectoriesRequest: z.ZodType<SampleTrajectoriesRequest & { spec: SamplingSpec }> = z
+  .object({ spec: samplingSpec, firstIndex: wholeNumber(0, 2 ** 32 - 1), numSamples: wholeNumber(1, 2 ** 32 - 1) })
+  .refine(({ spec, firstIndex }) => firstIndex % spec.settings!.batchSize === 0, {
+    path: ["firstIndex"],
+    error: "a multiple of the spec's batch_size",
+  })
+  .refine(({ spec, numSamples }) => numSamples % spec.settings!.batchSize === 0, {
+    path: ["numSamples"],
+    error: "a multiple of the spec's batch_size",
+  });
