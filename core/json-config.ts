@@ -38,7 +38,11 @@ function parseJsonText(text: string, file: string): unknown {
     return JSON.parse(text);
   } catch (error) {
     try {
-      return JSON.parse(text.replace(/:(\s*)(?:-?Infinity|NaN)(?=\s*[,}])/g, ":$1null"));
+      // Strings are matched too, and kept, so that nothing inside them is taken for a number.
+      const readable = text.replace(/"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g, (found) =>
+        found.startsWith('"') ? found : "null",
+      );
+      return JSON.parse(readable);
     } catch {
       throw new SpinError(
         "corrupt",
