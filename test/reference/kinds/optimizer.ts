@@ -1,10 +1,13 @@
 import { type LearningRateSchedule, learningRate } from "../../../core/diffusion/learning-rate.js";
-import type { ReferenceCase } from "../cases.js";
+import { AdamW, clipFactor, globalNorm } from "../../../core/nn/adamw.js";
+import { emaDecay, updateAverage } from "../../../core/nn/ema.js";
+import { flatTensors } from "../../../core/nn/flat-tensors.js";
+import type { CaseTensor, ReferenceCase } from "../cases.js";
 import type { CaseResult } from "../judge.js";
 
-export function run(reference: ReferenceCase): Promise<CaseResult> {
-  if ("schedules" in reference.parameters) return Promise.resolve(rateSchedules(reference));
-  throw new Error(`no handler for optimizer/${reference.name}`);
+export async function run(reference: ReferenceCase): Promise<CaseResult> {
+  if ("schedules" in reference.parameters) return rateSchedules(reference);
+  return "decay" in reference.parameters ? movingAverages(reference) : adamw(reference);
 }
 
 interface RateParameters {
@@ -22,4 +25,75 @@ function rateSchedules(reference: ReferenceCase): CaseResult {
     ),
   );
   return { values: Object.fromEntries(rates.map((row, i) => [`rates.${i}`, row])) };
+}
+
+interface AdamWParameters {
+  readonly steps: number;
+  readonly clip_norm: number | null;
+  readonly schedule: { readonly name: LearningRateSchedule; readonly warmup: number; readonly total: number } | null;
+  readonly lr: number;
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weight_decay: number;
+}
+
+/** Updates with given gradients: the parameters after each, and the moments after the last. */
+async function adamw(reference: ReferenceCase): Promise<CaseResult> {
+  const parameters = reference.parameters as unknown as AdamWParameters;
+  const { steps, clip_norm, schedule, lr, betas, eps, weight_decay: weightDecay } = parameters;
+  const prefix = "in.param.";
+  const names = reference.inputs.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+  const shapes = new Map<string, readonly number[]>();
+  for (const name of names) shapes.set(name, (await reference.tensor(prefix + name)).shape);
+  const [weights, gradients] = [flatTensors(shapes), flatTensors(shapes)];
+  for (const [name, view] of weights.views) view.set(await reference.floats(prefix + name));
+
+  const optimizer = new AdamW(weights.data.length);
+  const tensors: Record<string, CaseTensor> = {};
+  const keep = (label: string, data: Float32Array) => {
+    let start = 0;
+    for (const [name, view] of weights.views) {
+      tensors[`out.${label}.${name}`] = { shape: shapes.get(name)!, data: data.slice(start, start + view.length) };
+      start += view.length;
+    }
+  };
+  const norms: number[] = [];
+  const rates: number[] = [];
+  for (let step = 0; step < steps; step++) {
+    for (const [name, view] of gradients.views) view.set(await reference.floats(`in.grad.${step}.${name}`));
+    norms.push(globalNorm(gradients.data));
+    rates.push(
+      schedule === null
+        ? lr
+        : learningRate(schedule.name, { base: lr, warmupSteps: schedule.warmup, scheduleSteps: schedule.total }, step),
+    );
+    const options = { learningRate: rates[step]!, betas, eps, weightDecay };
+    optimizer.update(weights.data, gradients.data, options, clipFactor(norms[step]!, clip_norm ?? undefined));
+    keep(`param.${step}`, weights.data);
+  }
+  keep("exp_avg", optimizer.expAvg);
+  keep("exp_avg_sq", optimizer.expAvgSq);
+  return { tensors, values: { gradient_norm: norms, learning_rates: rates } };
+}
+
+/** Averages of a parameter that takes given values, with a constant decay and with one that warms up. */
+async function movingAverages(reference: ReferenceCase): Promise<CaseResult> {
+  const { decay } = reference.parameters as unknown as { readonly decay: number };
+  const start = await reference.floats("in.start");
+  const { shape } = await reference.tensor("in.values");
+  const values = await reference.floats("in.values");
+  const decays = Array.from({ length: shape[0]! }, (_, i) => emaDecay(decay, i + 1));
+  const averages = (decayAt: (i: number) => number): CaseTensor => {
+    const average = start.slice();
+    const data = new Float32Array(values.length);
+    for (let i = 0; i < shape[0]!; i++) {
+      updateAverage(average, values.subarray(i * start.length, (i + 1) * start.length), decayAt(i));
+      data.set(average, i * start.length);
+    }
+    return { shape, data };
+  };
+  return {
+    tensors: { "out.constant": averages(() => decay), "out.warm": averages((i) => decays[i]!) },
+    values: { decays },
+  };
 }

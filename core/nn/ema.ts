@@ -1,0 +1,13 @@
+/**
+ * Decay of a moving average at its update number k = 1, 2, …, as diffusers' EMAModel warms it up: 0 at the first update, then
+ * min(limit, (1 + s)/(10 + s)) with s = k − 1, so that early averages forget the start.
+ */
+export function emaDecay(limit: number, update: number): number {
+  const s = update - 1;
+  return s <= 0 ? 0 : Math.min(limit, (1 + s) / (10 + s));
+}
+
+/** average ← decay · average + (1 − decay) · values, in place. */
+export function updateAverage(average: Float32Array, values: Float32Array, decay: number): void {
+  for (let i = 0; i < average.length; i++) average[i] = decay * average[i]! + (1 - decay) * values[i]!;
+}

@@ -1,0 +1,138 @@
+import { loadCase } from "../../test/reference/cases.js";
+import { createDdim } from "../diffusion/ddim.js";
+import { createPhiloxStream } from "../diffusion/philox.js";
+import type { FloatTensor } from "./float-tensor.js";
+import { Pipeline, sampleLatents } from "./pipeline.js";
+
+const folder = loadCase("sample/ddim").model("pipeline");
+const stream = createPhiloxStream(3n, { iteration: 0, index: 0, purpose: 0 });
+const normal = (...shape: number[]): FloatTensor => ({ shape, data: stream.normals(shape.reduce((a, b) => a * b, 1)) });
+const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+const furthest = (a: Float32Array, b: Float32Array) => a.reduce((most, x, i) => Math.max(most, Math.abs(x - b[i]!)), 0);
+
+let pipeline: Pipeline;
+let latentChannels: number;
+beforeAll(async () => {
+  pipeline = await Pipeline.load(folder);
+  latentChannels = pipeline.model.unet!.config.inChannels;
+});
+afterAll(() => pipeline.release());
+
+const latents = (batch: number) => normal(batch, latentChannels, 8, 8);
+const sampler = (numSteps: number, eta = 0) => {
+  const scheduler = pipeline.model.scheduler!;
+  return createDdim({ ...scheduler, setAlphaToOne: false, clipSample: false, clipSampleRange: 1 }, numSteps, { eta });
+};
+
+test("a prompt's states do not depend on the prompts beside it", async () => {
+  const both = await pipeline.encodePrompts(["a fox", "", "a fox"]);
+  const alone = await pipeline.encodePrompts(["a fox"]);
+  const row = size(alone.shape);
+  expect(both.shape).toEqual([3, ...alone.shape.slice(1)]);
+  expect(both.data.slice(0, row)).toEqual(alone.data);
+  expect(both.data.slice(2 * row)).toEqual(alone.data);
+  expect(both.data.slice(row, 2 * row)).not.toEqual(alone.data);
+});
+
+test("guidance is uncond + w (cond - uncond) of the two predictions", async () => {
+  const [states, negative] = [await pipeline.encodePrompts(["a fox", "snow"]), await pipeline.encodePrompts(["", ""])];
+  const x = latents(2);
+  const at = Float32Array.of(501, 501);
+  const [cond, uncond] = [await pipeline.denoise(x, at, states), await pipeline.denoise(x, at, negative)];
+  const predict = pipeline.denoiser({ states, guidance: { scale: 3, states: negative } }, x.shape);
+  const { guided, conditional, unconditional } = await predict(x.data, 501);
+  expect(furthest(conditional, cond)).toBeLessThan(1e-5);
+  expect(furthest(unconditional!, uncond)).toBeLessThan(1e-5);
+  expect(
+    furthest(
+      guided,
+      uncond.map((u, i) => u + 3 * (cond[i]! - u)),
+    ),
+  ).toBeLessThan(5e-5);
+});
+
+test("at a guidance scale of 1 the negative prompt is not evaluated", async () => {
+  const states = await pipeline.encodePrompts(["a fox"]);
+  const x = latents(1);
+  const predict = pipeline.denoiser({ states, guidance: { scale: 1, states } }, x.shape);
+  const { guided, unconditional } = await predict(x.data, 301);
+  expect(unconditional).toBeUndefined();
+  expect(guided).toEqual(await pipeline.denoise(x, Float32Array.of(301), states));
+});
+
+test("predictions that a sampler keeps are not overwritten by later ones", async () => {
+  const [states, negative] = [await pipeline.encodePrompts(["a fox"]), await pipeline.encodePrompts([""])];
+  const x = latents(1);
+  const predict = pipeline.denoiser({ states, guidance: { scale: 2, states: negative } }, x.shape);
+  const { guided } = await predict(x.data, 801);
+  const kept = guided.slice();
+  await predict(x.data, 1);
+  expect(guided).toEqual(kept);
+});
+
+test("sampling steps through the sampler's timesteps and ends where its last step does", async () => {
+  const states = await pipeline.encodePrompts(["a fox"]);
+  const seen: number[] = [];
+  let last: Float32Array | undefined;
+  const walk = sampler(4);
+  const result = await pipeline.sample({
+    latents: latents(1),
+    states,
+    sampler: walk,
+    onStep: (step) => {
+      seen.push(step.timestep);
+      last = step.latents;
+    },
+  });
+  expect(seen).toEqual(walk.timesteps);
+  expect(result.data).toBe(last);
+});
+
+test("noise is asked for at each step of a sampler that adds some", async () => {
+  const states = await pipeline.encodePrompts(["a fox"]);
+  const start = latents(1);
+  const asked: number[] = [];
+  const noise = (index: number) => {
+    asked.push(index);
+    return new Float32Array(start.data.length);
+  };
+  await pipeline.sample({ latents: start, states, sampler: sampler(3, 1), noise });
+  expect(asked).toEqual([0, 1, 2]);
+});
+
+test("what onStep throws ends the sampling", async () => {
+  const states = await pipeline.encodePrompts(["a fox"]);
+  let steps = 0;
+  const onStep = () => {
+    if (++steps === 2) throw new Error("enough");
+  };
+  await expect(pipeline.sample({ latents: latents(1), states, sampler: sampler(4), onStep })).rejects.toThrow("enough");
+  expect(steps).toBe(2);
+});
+
+test("images go to latents and back, each by itself", async () => {
+  const factor = 2 ** (pipeline.model.vae!.config.blockOutChannels.length - 1);
+  const images = normal(2, 3, 8 * factor, 4 * factor);
+  const posterior = await pipeline.encodeImages(images);
+  expect(posterior.mean.shape).toEqual([2, latentChannels, 8, 4]);
+  const second = { shape: [1, ...images.shape.slice(1)], data: images.data.slice(images.data.length / 2) };
+  const alone = await pipeline.encodeImages(second);
+  expect(posterior.mean.data.slice(posterior.mean.data.length / 2)).toEqual(alone.mean.data);
+  const drawn = sampleLatents(posterior, stream.normals(posterior.mean.data.length), 0.5);
+  expect((await pipeline.decode(drawn)).shape).toEqual(images.shape);
+});
+
+test("a UNet alone denoises, and says what else is missing when asked for it", async () => {
+  const bare = await Pipeline.load(`${folder}/unet`);
+  const { crossAttentionDim } = bare.model.unet!.config;
+  const output = await bare.denoise(latents(1), Float32Array.of(1), normal(1, 5, crossAttentionDim));
+  expect(output.every(Number.isFinite)).toBe(true);
+  await expect(bare.decode(latents(1))).rejects.toMatchObject({
+    kind: "notFound",
+    message: expect.stringMatching("vae"),
+  });
+  await bare.release();
+  await expect(bare.denoise(latents(1), Float32Array.of(1), normal(1, 5, crossAttentionDim))).rejects.toThrow(
+    "released",
+  );
+});

@@ -1,0 +1,265 @@
+import { type ModelFolder, openModelFolder, requireComponent } from "../checkpoint/model-folder.js";
+import type { SafetensorsFile } from "../checkpoint/safetensors.js";
+import { guide } from "../diffusion/guidance.js";
+import type { Sampler } from "../diffusion/sampler.js";
+import * as ops from "../graph/ops/index.js";
+import type { SessionOptions, TensorData } from "../graph/session.js";
+import { type Shape, sizeOf, type Value } from "../graph/value.js";
+import { clipText } from "../models/clip/text.js";
+import { type ClipTokenizer, loadClipTokenizer } from "../models/clip/tokenizer.js";
+import { unet } from "../models/unet/unet.js";
+import { vaeFactor } from "../models/vae/config.js";
+import { vaeDecode, vaeEncode } from "../models/vae/vae.js";
+import type { Parameters } from "../nn/parameters.js";
+import { checkFit } from "./component-fit.js";
+import { type FloatTensor, rowsOf, stackRows } from "./float-tensor.js";
+import { createInference } from "./inference.js";
+import { SessionCache } from "./session-cache.js";
+
+export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device"> {
+  /** Compiled networks to keep, one per network and batch shape; 6 where not said. */
+  readonly maxSessions?: number;
+}
+
+/** What a picture is conditioned on. */
+export interface Conditions {
+  /** Text states of the prompts, [B, L, X]. */
+  readonly states: FloatTensor;
+  /** Classifier-free guidance: its scale w, and the states of the empty or negative prompts, [B, L, X]. None at w = 1. */
+  readonly guidance?: { readonly scale: number; readonly states: FloatTensor };
+}
+
+/** What the UNet says of noisy latents; all [B, C, H, W]. */
+export interface Prediction {
+  /** uncond + w (cond − uncond), or the conditional prediction where there is no guidance. */
+  readonly guided: Float32Array;
+  /** As the next two: valid until the next prediction. */
+  readonly conditional: Float32Array;
+  /** Absent without guidance. */
+  readonly unconditional?: Float32Array;
+}
+
+/** A UNet bound to its conditions. @param latents [B, C, H, W], scaled as the sampler wants it */
+export type Denoiser = (latents: Float32Array, timestep: number) => Promise<Prediction>;
+
+export interface SampleOptions extends Conditions {
+  /** [B, C, H, W], standard normal. */
+  readonly latents: FloatTensor;
+  readonly sampler: Sampler;
+  /** Noise of step i, [B, C, H, W], for samplers that add some. */
+  readonly noise?: (index: number) => Float32Array;
+  /** Called after each step; the event loop has turned since the last one. What it throws ends the sampling. */
+  readonly onStep?: (step: SamplingStep) => Promise<void> | void;
+}
+
+export interface SamplingStep {
+  readonly index: number;
+  readonly timestep: number;
+  readonly prediction: Prediction;
+  /** After the step, [B, C, H, W]. */
+  readonly latents: Float32Array;
+}
+
+/** A distribution over latents, [N, C, h, w] each, not yet scaled. */
+export interface LatentPosterior {
+  readonly mean: FloatTensor;
+  readonly logvar: FloatTensor;
+}
+
+/**
+ * A text-to-image model from a diffusers folder: prompts to states, noise to latents, latents to images and back. Networks are
+ * compiled per batch shape when first needed. Runs block the calling thread: services hold a pipeline in a worker.
+ *
+ * Text encoder and VAE take one sample at a time, so what they give depends on the sample alone and may be cached; the UNet
+ * runs on the whole batch, both halves of guidance together, and rounds a little differently with each batch size.
+ */
+export class Pipeline {
+  readonly model: ModelFolder;
+  readonly #options: PipelineOptions;
+  readonly #sessions: SessionCache;
+  readonly #tokenizer: ClipTokenizer | undefined;
+
+  private constructor(model: ModelFolder, tokenizer: ClipTokenizer | undefined, options: PipelineOptions) {
+    this.model = model;
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#sessions = new SessionCache(options.maxSessions ?? 6);
+  }
+
+  /**
+   * Opens a model folder. A component that is missing is an error when it is first needed: a UNet alone can denoise.
+   * @throws SpinError "notFound", "corrupt" or "invalid" naming path, key or tensor, or the components that do not fit together.
+   */
+  static async load(path: string, options: PipelineOptions = {}): Promise<Pipeline> {
+    const model = await openModelFolder(path);
+    const tokenizer = model.tokenizer === undefined ? undefined : await loadClipTokenizer(model.tokenizer);
+    checkFit(model, tokenizer);
+    return new Pipeline(model, tokenizer, options);
+  }
+
+  /** @returns ids of each prompt, as long as the tokenizer says. */
+  tokenize(prompts: readonly string[]): Int32Array[] {
+    requireComponent(this.model, "tokenizer");
+    return prompts.map((prompt) => this.#tokenizer!.encode(prompt));
+  }
+
+  /** @returns the text encoder's states after its final norm, [N, L, X]. */
+  async encodePrompts(prompts: readonly string[]): Promise<FloatTensor> {
+    const { config, weights } = requireComponent(this.model, "textEncoder");
+    const rows = this.tokenize(prompts);
+    const length = rows[0]?.length ?? 0;
+    const build = (p: Parameters) => ({
+      states: clipText(p.at("text_model"), config, ops.input("ids", [1, length], "int64")).lastHiddenState,
+    });
+    const known = new Map<string, Float32Array>();
+    for (const [i, prompt] of prompts.entries()) {
+      if (known.has(prompt)) continue;
+      const ids = BigInt64Array.from(rows[i]!, BigInt);
+      known.set(prompt, (await this.#run(`text ${length}`, weights, build, { ids })).states!);
+    }
+    return stackRows(
+      prompts.map((prompt) => known.get(prompt)!),
+      [length, config.hiddenSize],
+    );
+  }
+
+  /** @param images [N, 3, H, W], −1 black, 1 white. */
+  async encodeImages(images: FloatTensor): Promise<LatentPosterior> {
+    const { config, weights } = requireComponent(this.model, "vae");
+    const [, channels, height, width] = images.shape as [number, number, number, number];
+    const build = (p: Parameters) => ({ ...vaeEncode(p, config, ops.input("image", [1, channels, height, width])) });
+    const each: Readonly<Record<string, Float32Array>>[] = [];
+    for (const image of rowsOf(images)) {
+      each.push(await this.#run(`encode ${height}x${width}`, weights, build, { image }));
+    }
+    const factor = vaeFactor(config);
+    const latent = [config.latentChannels, Math.floor(height / factor), Math.floor(width / factor)];
+    const all = (name: string) =>
+      stackRows(
+        each.map((outputs) => outputs[name]!),
+        latent,
+      );
+    return { mean: all("mean"), logvar: all("logvar") };
+  }
+
+  /**
+   * @param latents [N, C, h, w], scaled, as the UNet has them
+   * @returns images [N, 3, H, W], about −1 to 1, not clamped.
+   */
+  async decode(latents: FloatTensor): Promise<FloatTensor> {
+    const { config, weights } = requireComponent(this.model, "vae");
+    const [, channels, height, width] = latents.shape as [number, number, number, number];
+    const build = (p: Parameters) => {
+      const scaled = ops.input("latents", [1, channels, height, width]);
+      return { image: vaeDecode(p, config, ops.div(scaled, config.scalingFactor)) };
+    };
+    const images: Float32Array[] = [];
+    for (const row of rowsOf(latents)) {
+      images.push((await this.#run(`decode ${height}x${width}`, weights, build, { latents: row })).image!);
+    }
+    const factor = vaeFactor(config);
+    return stackRows(images, [config.outChannels, height * factor, width * factor]);
+  }
+
+  /**
+   * The UNet's output, noise or velocity, for a batch.
+   *
+   * @param latents [B, C, H, W]
+   * @param timesteps [B]
+   * @param states [B, L, X]
+   * @param into where to write it, [B, C, H, W]; an array of its own otherwise
+   */
+  async denoise(
+    latents: FloatTensor,
+    timesteps: Float32Array,
+    states: FloatTensor,
+    into?: Float32Array,
+  ): Promise<Float32Array> {
+    const { config, weights } = requireComponent(this.model, "unet");
+    const build = (p: Parameters) => ({
+      prediction: unet(p, config, {
+        sample: ops.input("sample", latents.shape),
+        timestep: ops.input("timestep", [latents.shape[0]!]),
+        encoderHiddenStates: ops.input("states", states.shape),
+      }),
+    });
+    const feeds = { sample: latents.data, timestep: timesteps, states: states.data };
+    const key = `unet ${latents.shape.join("x")} ${states.shape[1]}`;
+    const { prediction } = await this.#run(key, weights, build, feeds, into === undefined ? {} : { prediction: into });
+    return prediction!;
+  }
+
+  /**
+   * The UNet under fixed conditions, for many timesteps: buffers are made once, and both halves of guidance are one run.
+   *
+   * @param shape [B, C, H, W] of the latents
+   */
+  denoiser({ states, guidance }: Conditions, shape: Shape): Denoiser {
+    const [batch, ...rest] = shape as [number, ...number[]];
+    if (guidance === undefined || guidance.scale === 1) {
+      const timesteps = new Float32Array(batch);
+      return async (latents, timestep) => {
+        const output = await this.denoise({ shape, data: latents }, timesteps.fill(timestep), states);
+        return { guided: output, conditional: output };
+      };
+    }
+    // diffusers' order: without the prompt, then with it.
+    const both = { shape: [2 * batch, ...rest], data: new Float32Array(2 * sizeOf(shape)) };
+    const bothStates = stackRows([guidance.states.data, states.data], states.shape);
+    const twice = { shape: [2 * batch, ...states.shape.slice(1)], data: bothStates.data };
+    const timesteps = new Float32Array(2 * batch);
+    const outputs = new Float32Array(both.data.length);
+    const [unconditional, conditional] = [outputs.subarray(0, sizeOf(shape)), outputs.subarray(sizeOf(shape))];
+    return async (latents, timestep) => {
+      both.data.set(latents);
+      both.data.set(latents, latents.length);
+      await this.denoise(both, timesteps.fill(timestep), twice, outputs);
+      return { guided: guide(unconditional, conditional, guidance.scale), conditional, unconditional };
+    };
+  }
+
+  /** Walks from noise to latents with a sampler. @returns [B, C, H, W], scaled, ready for {@link decode}. */
+  async sample({ latents, sampler, noise, onStep, ...conditions }: SampleOptions): Promise<FloatTensor> {
+    const { shape } = latents;
+    const denoiser = this.denoiser(conditions, shape);
+    let x: Float32Array = latents.data.map((value) => value * sampler.initNoiseSigma);
+    for (const [index, timestep] of sampler.timesteps.entries()) {
+      const prediction = await denoiser(sampler.scaleModelInput(x, index), timestep);
+      x = sampler.step(prediction.guided, index, x, sampler.needsNoise(index) ? noise?.(index) : undefined);
+      await onStep?.({ index, timestep, prediction, latents: x });
+    }
+    return { shape, data: x };
+  }
+
+  /** Releases the compiled networks; nothing can run afterwards. */
+  async release(): Promise<void> {
+    await this.#sessions.release();
+  }
+
+  async #run(
+    key: string,
+    weights: SafetensorsFile,
+    build: (p: Parameters) => Readonly<Record<string, Value>>,
+    feeds: Readonly<Record<string, TensorData>>,
+    into: Readonly<Record<string, TensorData>> = {},
+  ): Promise<Record<string, Float32Array>> {
+    const { threads, device } = this.#options;
+    const create = () => createInference(build, weights, { threads, device });
+    return this.#sessions.use(key, create, (session) => session.run(feeds, into));
+  }
+}
+
+/**
+ * A draw from the VAE's posterior: (mean + e^(logvar/2) · noise) · scalingFactor, as diffusers' DiagonalGaussianDistribution.
+ *
+ * @param noise standard normal, [N, C, h, w]
+ * @returns latents as the UNet has them
+ */
+export function sampleLatents(
+  { mean, logvar }: LatentPosterior,
+  noise: Float32Array,
+  scalingFactor: number,
+): FloatTensor {
+  const data = mean.data.map((m, i) => (m + Math.exp(logvar.data[i]! / 2) * noise[i]!) * scalingFactor);
+  return { shape: mean.shape, data };
+}
