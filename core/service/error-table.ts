@@ -6,8 +6,8 @@ import { packDetails, unpackDetails } from "./error-details.js";
 /** `domain` of our google.rpc.ErrorInfo. */
 export const ERROR_DOMAIN = "spin-diffusion";
 
-/** HTTP/2 peers accept trailers of 8 KiB at least; a message travels twice, percent-encoded once. */
-const MAX_MESSAGE_LENGTH = 1000;
+/** Peers may refuse trailers beyond 8 KiB, and a message travels three times: percent-encoded, in the status, at its field. */
+const MAX_TEXT_BYTES = 700;
 
 interface Row {
   readonly kind: ErrorKind;
@@ -78,7 +78,9 @@ export function toGrpcFailure(error: unknown): GrpcFailure {
     metadata: packDetails(code, message, {
       errorInfo: { reason: reasonOf(kind), domain: ERROR_DOMAIN, metadata },
       badRequest:
-        details.field === undefined ? undefined : { fieldViolations: [{ field: details.field, description: message }] },
+        details.field === undefined
+          ? undefined
+          : { fieldViolations: [{ field: shorten(details.field), description: message }] },
       retryInfo:
         details.retryAfterSeconds === undefined ? undefined : { retryDelay: toDuration(details.retryAfterSeconds) },
     }),
@@ -112,7 +114,12 @@ export function asSpinError(error: unknown): SpinError {
 }
 
 function shorten(text: string): string {
-  return text.length <= MAX_MESSAGE_LENGTH ? text : `${text.slice(0, MAX_MESSAGE_LENGTH - 1)}…`;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= MAX_TEXT_BYTES) return text;
+  return `${bytes
+    .subarray(0, MAX_TEXT_BYTES - 3)
+    .toString()
+    .replace(/\uFFFD$/, "")}…`; // The cut may split a character.
 }
 
 /** SpinError's constructor appends the remedy to the message; the message that was sent has it already. */

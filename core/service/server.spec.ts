@@ -66,6 +66,13 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
     expect(new Set(names)).toEqual(new Set(["grpc.health.v1.Health", "spin.v1.GeneratorService"]));
   });
 
+  it("describes the health service too", async () => {
+    const { server } = await start({});
+    const response = field(await ask(server.port, version, symbol("grpc.health.v1.Health")), 4)[0]!;
+    const [file] = field(response, 1).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+    expect(file?.service[0]?.method.map((method) => method.name)).toEqual(["Check", "Watch"]);
+  });
+
   it("describes a service with everything that it refers to, comments included", async () => {
     const { server } = await start({});
     const response = field(await ask(server.port, version, symbol("spin.v1.GeneratorService")), 4)[0]!;
