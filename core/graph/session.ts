@@ -1,6 +1,3 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { SpinError } from "../errors.js";
 import type { EmittedModel } from "./onnx.js";
@@ -16,8 +13,8 @@ export interface SessionOptions {
   readonly device?: "cpu" | "cuda" | "webgpu";
   /** Bytes of converted weights, by the name that external tensors use as `location`. */
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
-  /** Weight files, by the name that external tensors use as `location`: mapped, not read. */
-  readonly files?: ReadonlyMap<string, string>;
+  /** Folder of the weight files that external tensors name as `location`: these are mapped, not read. */
+  readonly weightsFolder?: string;
   /** Writes onnxruntime's profile to files that begin so. */
   readonly profilePrefix?: string;
 }
@@ -42,20 +39,21 @@ export class Session {
   /** Compiles a model. @throws SpinError (internal) with onnxruntime's reason where it is refused. */
   static async create(model: EmittedModel, options: SessionOptions = {}): Promise<Session> {
     try {
-      const session = await withModelFile(model, options.files, (source) =>
-        InferenceSession.create(source as string, {
-          executionProviders: [options.device ?? "cpu"],
-          intraOpNumThreads: options.threads ?? 0,
-          interOpNumThreads: 1,
-          executionMode: "sequential",
-          graphOptimizationLevel: "all",
-          logSeverityLevel: 3,
-          ...(options.externalData === undefined ? {} : { externalData: [...options.externalData] }),
-          ...(options.profilePrefix === undefined
-            ? {}
-            : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
-        }),
-      );
+      const session = await InferenceSession.create(model.bytes, {
+        executionProviders: [options.device ?? "cpu"],
+        intraOpNumThreads: options.threads ?? 0,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+        ...(options.externalData === undefined ? {} : { externalData: [...options.externalData] }),
+        ...(options.profilePrefix === undefined
+          ? {}
+          : { enableProfiling: true, profileFilePrefix: options.profilePrefix }),
+        ...(options.weightsFolder === undefined
+          ? {}
+          : { extra: { session: { model_external_initializers_file_folder_path: options.weightsFolder } } }),
+      });
       return new Session(session, model);
     } catch (cause) {
       throw new SpinError("internal", `onnxruntime refused the graph: ${(cause as Error).message}`, { cause });
@@ -85,27 +83,6 @@ export class Session {
 
   async release(): Promise<void> {
     await this.#session.release();
-  }
-}
-
-/**
- * onnxruntime maps weight files only for a model that is a file itself, and only from the model's own folder: a
- * temporary folder holds the graph and links to the weights while the session is made.
- */
-async function withModelFile<T>(
-  model: EmittedModel,
-  files: ReadonlyMap<string, string> | undefined,
-  use: (source: string | Uint8Array) => Promise<T>,
-): Promise<T> {
-  if (files === undefined || files.size === 0) return use(model.bytes);
-  const folder = await mkdtemp(join(tmpdir(), "spin-graph-"));
-  try {
-    for (const [name, file] of files) await symlink(resolve(file), join(folder, name));
-    const path = join(folder, "model.onnx");
-    await writeFile(path, model.bytes);
-    return await use(path);
-  } finally {
-    await rm(folder, { recursive: true });
   }
 }
 

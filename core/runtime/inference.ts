@@ -1,3 +1,4 @@
+import { basename, dirname } from "node:path";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
 import { SpinError } from "../errors.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
@@ -5,7 +6,7 @@ import { Session, type SessionOptions } from "../graph/session.js";
 import type { Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
 
-interface BoundWeights extends Pick<SessionOptions, "externalData" | "files"> {
+interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
   readonly external: NonNullable<EmitOptions["external"]>;
 }
 
@@ -44,20 +45,18 @@ async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<Bou
   for (const { offset, values } of converted.values()) {
     buffer.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
   }
-  const mapped = [...p.all().keys()].filter((name) => !converted.has(name));
-  const paths = [...new Set(mapped.map((name) => weights.tensors.get(name)!.file))];
   const external = (name: string) => {
     const { file, shape, offset, byteLength } = weights.tensors.get(name)!;
     const inMemory = converted.get(name);
     const place =
       inMemory === undefined
-        ? { location: `weights${paths.indexOf(file)}`, offset, byteLength }
+        ? { location: basename(file), offset, byteLength }
         : { location: CONVERTED, offset: inMemory.offset, byteLength: inMemory.values.byteLength };
     return { dtype: "float32" as const, shape, ...place };
   };
   return {
     external,
-    files: new Map(paths.map((path, i) => [`weights${i}`, path])),
+    weightsFolder: dirname(weights.path), // shards lie beside their index
     ...(length === 0 ? {} : { externalData: [{ path: CONVERTED, data: buffer }] }),
   };
 }
