@@ -6,16 +6,26 @@ export interface FloatTensor {
   readonly data: Float32Array;
 }
 
-/** Rows of one tensor, one sample each: views. */
-export function rowsOf({ shape, data }: FloatTensor): Float32Array[] {
-  const size = sizeOf(shape.slice(1));
-  return Array.from({ length: shape[0]! }, (_, i) => data.subarray(i * size, (i + 1) * size));
+/** [N, ...shape] in parts of `size` samples while there are as many, then one by one; views. */
+export function chunksOf({ shape, data }: FloatTensor, size: number): FloatTensor[] {
+  const [count, ...rest] = shape as [number, ...number[]];
+  const row = sizeOf(rest);
+  const chunks: FloatTensor[] = [];
+  for (let start = 0; start < count; ) {
+    const samples = start + size <= count ? size : 1;
+    chunks.push({ shape: [samples, ...rest], data: data.subarray(start * row, (start + samples) * row) });
+    start += samples;
+  }
+  return chunks;
 }
 
-/** [N, ...shape] from N tensors. */
-export function stackRows(rows: readonly Float32Array[], shape: Shape): FloatTensor {
-  const size = sizeOf(shape);
-  const data = new Float32Array(rows.length * size);
-  for (const [i, row] of rows.entries()) data.set(row, i * size);
-  return { shape: [rows.length, ...shape], data };
+/** [N, ...shape] from parts with one or more samples each. */
+export function joinRows(parts: readonly Float32Array[], shape: Shape): FloatTensor {
+  const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let start = 0;
+  for (const part of parts) {
+    data.set(part, start);
+    start += part.length;
+  }
+  return { shape: [data.length / sizeOf(shape), ...shape], data };
 }

@@ -12,12 +12,12 @@ import { vaeFactor } from "../models/vae/config.js";
 import { vaeDecode, vaeEncode } from "../models/vae/vae.js";
 import type { Parameters } from "../nn/parameters.js";
 import { checkFit } from "./component-fit.js";
-import { type FloatTensor, rowsOf, stackRows } from "./float-tensor.js";
+import { chunksOf, type FloatTensor, joinRows } from "./float-tensor.js";
 import { createInference } from "./inference.js";
 import { SessionCache } from "./session-cache.js";
 
 export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device"> {
-  /** Compiled networks to keep, one per network and batch shape; 6 where not said. */
+  /** Compiled networks to keep, one per network and batch shape; 8 where not said. */
   readonly maxSessions?: number;
 }
 
@@ -66,12 +66,15 @@ export interface LatentPosterior {
   readonly logvar: FloatTensor;
 }
 
+/** Pixels that go through the VAE together: 8 pictures of 64×64, or one of 256×256 and more. */
+const PIXELS_AT_ONCE = 8 * 64 * 64;
+
 /**
  * A text-to-image model from a diffusers folder: prompts to states, noise to latents, latents to images and back. Networks are
  * compiled per batch shape when first needed. Runs block the calling thread: services hold a pipeline in a worker.
  *
- * Text encoder and VAE take one sample at a time, so what they give depends on the sample alone and may be cached; the UNet
- * runs on the whole batch, both halves of guidance together, and rounds a little differently with each batch size.
+ * What text encoder and VAE give depends on the prompt or picture alone and may be cached; the UNet runs on the whole batch, both
+ * halves of guidance together, and may round a little differently with each batch size.
  */
 export class Pipeline {
   readonly model: ModelFolder;
@@ -83,7 +86,7 @@ export class Pipeline {
     this.model = model;
     this.#tokenizer = tokenizer;
     this.#options = options;
-    this.#sessions = new SessionCache(options.maxSessions ?? 6);
+    this.#sessions = new SessionCache(options.maxSessions ?? 8);
   }
 
   /**
@@ -117,7 +120,7 @@ export class Pipeline {
       const ids = BigInt64Array.from(rows[i]!, BigInt);
       known.set(prompt, (await this.#run(`text ${length}`, weights, build, { ids })).states!);
     }
-    return stackRows(
+    return joinRows(
       prompts.map((prompt) => known.get(prompt)!),
       [length, config.hiddenSize],
     );
@@ -125,21 +128,14 @@ export class Pipeline {
 
   /** @param images [N, 3, H, W], −1 black, 1 white. */
   async encodeImages(images: FloatTensor): Promise<LatentPosterior> {
-    const { config, weights } = requireComponent(this.model, "vae");
-    const [, channels, height, width] = images.shape as [number, number, number, number];
-    const build = (p: Parameters) => ({ ...vaeEncode(p, config, ops.input("image", [1, channels, height, width])) });
-    const each: Readonly<Record<string, Float32Array>>[] = [];
-    for (const image of rowsOf(images)) {
-      each.push(await this.#run(`encode ${height}x${width}`, weights, build, { image }));
-    }
+    const { config } = requireComponent(this.model, "vae");
+    const [, , height, width] = images.shape as [number, number, number, number];
+    const build = (p: Parameters, x: Value) => ({ ...vaeEncode(p, config, x) });
+    const each = await this.#runVae("encode", images, height * width, build);
     const factor = vaeFactor(config);
-    const latent = [config.latentChannels, Math.floor(height / factor), Math.floor(width / factor)];
-    const all = (name: string) =>
-      stackRows(
-        each.map((outputs) => outputs[name]!),
-        latent,
-      );
-    return { mean: all("mean"), logvar: all("logvar") };
+    const shape = [config.latentChannels, Math.floor(height / factor), Math.floor(width / factor)];
+    const parts = (name: string) => each.map((outputs) => outputs[name]!);
+    return { mean: joinRows(parts("mean"), shape), logvar: joinRows(parts("logvar"), shape) };
   }
 
   /**
@@ -147,18 +143,15 @@ export class Pipeline {
    * @returns images [N, 3, H, W], about −1 to 1, not clamped.
    */
   async decode(latents: FloatTensor): Promise<FloatTensor> {
-    const { config, weights } = requireComponent(this.model, "vae");
-    const [, channels, height, width] = latents.shape as [number, number, number, number];
-    const build = (p: Parameters) => {
-      const scaled = ops.input("latents", [1, channels, height, width]);
-      return { image: vaeDecode(p, config, ops.div(scaled, config.scalingFactor)) };
-    };
-    const images: Float32Array[] = [];
-    for (const row of rowsOf(latents)) {
-      images.push((await this.#run(`decode ${height}x${width}`, weights, build, { latents: row })).image!);
-    }
-    const factor = vaeFactor(config);
-    return stackRows(images, [config.outChannels, height * factor, width * factor]);
+    const { config } = requireComponent(this.model, "vae");
+    const [, , h, w] = latents.shape as [number, number, number, number];
+    const [height, width] = [h * vaeFactor(config), w * vaeFactor(config)];
+    const build = (p: Parameters, x: Value) => ({ image: vaeDecode(p, config, ops.div(x, config.scalingFactor)) });
+    const each = await this.#runVae("decode", latents, height * width, build);
+    return joinRows(
+      each.map(({ image }) => image!),
+      [config.outChannels, height, width],
+    );
   }
 
   /**
@@ -205,7 +198,7 @@ export class Pipeline {
     }
     // diffusers' order: without the prompt, then with it.
     const both = { shape: [2 * batch, ...rest], data: new Float32Array(2 * sizeOf(shape)) };
-    const bothStates = stackRows([guidance.states.data, states.data], states.shape);
+    const bothStates = joinRows([guidance.states.data, states.data], states.shape);
     const twice = { shape: [2 * batch, ...states.shape.slice(1)], data: bothStates.data };
     const timesteps = new Float32Array(2 * batch);
     const outputs = new Float32Array(both.data.length);
@@ -234,6 +227,22 @@ export class Pipeline {
   /** Releases the compiled networks; nothing can run afterwards. */
   async release(): Promise<void> {
     await this.#sessions.release();
+  }
+
+  /** Small pictures several at a time, which is faster and, as measured on CPUs, gives each the same bits as alone. */
+  async #runVae(
+    name: string,
+    x: FloatTensor,
+    pixels: number,
+    build: (p: Parameters, x: Value) => Readonly<Record<string, Value>>,
+  ): Promise<Record<string, Float32Array>[]> {
+    const { weights } = requireComponent(this.model, "vae");
+    const outputs: Record<string, Float32Array>[] = [];
+    for (const { shape, data } of chunksOf(x, Math.max(1, Math.min(8, Math.floor(PIXELS_AT_ONCE / pixels))))) {
+      const key = `${name} ${shape.join("x")}`;
+      outputs.push(await this.#run(key, weights, (p) => build(p, ops.input("x", shape)), { x: data }));
+    }
+    return outputs;
   }
 
   async #run(
