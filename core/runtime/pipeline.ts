@@ -31,11 +31,11 @@ export interface Conditions {
 
 /** What the UNet says of noisy latents; all [B, C, H, W]. */
 export interface Prediction {
-  /** uncond + w (cond − uncond), or the conditional prediction where there is no guidance. */
+  /** uncond + w (cond − uncond), or the conditional prediction where there is no guidance; an array of its own. */
   readonly guided: Float32Array;
-  /** As the next two: valid until the next prediction. */
+  /** With the prompt. Valid until the next prediction. */
   readonly conditional: Float32Array;
-  /** Absent without guidance. */
+  /** With the empty or negative prompt; absent without guidance. Valid until the next prediction. */
   readonly unconditional?: Float32Array;
 }
 
