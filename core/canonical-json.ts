@@ -5,8 +5,8 @@ import { SpinError } from "./errors.js";
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
- * The one JSON text of a value by RFC 8785: members sorted by their names' UTF-16 code units, no white space, numbers as
- * ECMAScript writes them. Digests are taken over it, so that they depend on content alone.
+ * The one JSON text of a value by RFC 8785: members sorted by their names' UTF-16 code units, no white space, numbers
+ * as ECMAScript writes them. Digests are taken over it, so that they depend on content alone.
  *
  * @throws SpinError `internal` for what JSON cannot hold (a number that is not finite, `undefined`, a bigint).
  */

@@ -36,14 +36,15 @@ export class RpcChannel {
       "grpc.initial_reconnect_backoff_ms": 200,
       "grpc.max_reconnect_backoff_ms": 5_000,
       "grpc.use_local_subchannel_pool": 1, // A channel of its own, even where another has the same address.
-      "grpc.enable_http_proxy": 0, // Services talk within one network; a proxy from the environment is for the world outside.
+      "grpc.enable_http_proxy": 0, // A proxy from the environment is for the world outside.
     });
   }
 
   /**
    * Calls a method with one answer, as `channel.call(TrainerServiceService.getRun, { runId })`.
    *
-   * @throws SpinError of the service's kind; `unavailable` where nothing answers; `cancelled` when `signal` or the time limit ends it.
+   * @throws SpinError of the service's kind; `unavailable` where nothing answers; `cancelled` when `signal` or the time
+   * limit ends it.
    */
   async call<Request, Response>(
     method: UnaryMethod<Request, Response>,
@@ -85,8 +86,8 @@ export class RpcChannel {
   }
 
   /**
-   * Calls a method with a stream of answers and yields them. Leaving the loop cancels the call. Up to 16 messages may wait on this side,
-   * besides those that the loop has taken, so ask for no more than may lie in memory.
+   * Calls a method with a stream of answers and yields them. Leaving the loop cancels the call. Up to 16 messages may
+   * wait on this side, besides those that the loop has taken, so ask for no more than may lie in memory.
    *
    * @throws SpinError as `call` does, from the loop.
    */
@@ -108,7 +109,7 @@ export class RpcChannel {
       metadata,
       deadline(timeoutMs),
     );
-    call.on("error", () => undefined); // After a cancellation nobody iterates any more, and the error would end the process.
+    call.on("error", () => undefined); // After a cancellation nobody iterates, and the error would end the process.
     const onAbort = () => call.cancel();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {

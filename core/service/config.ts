@@ -20,7 +20,8 @@ export function setting<T>(variable: string, schema: z.ZodType<T, string | undef
 }
 
 /**
- * Reads settings from the environment and from flags (by the settings' names, as commander's options are). An empty text is as good as none.
+ * Reads settings from the environment and from flags (by the settings' names, as commander's options are). An empty
+ * text is as good as none.
  *
  * @throws SpinError `invalid` that tells of every wrong one its variable, what was expected and what came.
  */

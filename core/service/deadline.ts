@@ -11,7 +11,10 @@ export function abortError(signal: AbortSignal): SpinError {
   return new SpinError("cancelled", message, { cause: reason });
 }
 
-/** Whether an abort's reason is that time was over: as AbortSignal.timeout has it, a DOMException, and as Deadline has it. */
+/**
+ * Whether an abort's reason is that time was over: as AbortSignal.timeout has it, a DOMException, and as Deadline has
+ * it.
+ */
 export function isTimeout(reason: unknown): reason is Error {
   return typeof reason === "object" && reason !== null && "name" in reason && reason.name === "TimeoutError";
 }
@@ -51,8 +54,8 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Ends a piece of work: by its owner, by a parent signal, or when its time is over. An AbortSignal.any on a signal that lives as long as
- * the process would keep every call's signal alive; this lets go of the parent when disposed.
+ * Ends a piece of work: by its owner, by a parent signal, or when its time is over. An AbortSignal.any on a signal that
+ * lives as long as the process would keep every call's signal alive; this lets go of the parent when disposed.
  */
 export class Deadline {
   readonly #controller = new AbortController();
@@ -64,11 +67,9 @@ export class Deadline {
   constructor(timeoutMs: number, parent?: AbortSignal) {
     this.#parent = parent;
     if (parent?.aborted) this.abort(parent.reason);
-    else parent?.addEventListener("abort", this.#onParentAbort, { once: true });
-    if (Number.isFinite(timeoutMs)) {
-      const ms = Math.max(0, Math.min(timeoutMs, 2 ** 31 - 1)); // setTimeout takes a longer delay for none.
-      const message = `not done within ${Math.round(ms) / 1000} s`;
-      this.#timer = setTimeout(() => this.abort(new DOMException(message, "TimeoutError")), ms);
+    else {
+      parent?.addEventListener("abort", this.#onParentAbort, { once: true });
+      this.#timer = Number.isFinite(timeoutMs) ? this.#abortAfter(timeoutMs) : undefined;
     }
   }
 
@@ -77,7 +78,14 @@ export class Deadline {
   }
 
   abort(reason?: unknown): void {
+    this.dispose();
     this.#controller.abort(reason);
+  }
+
+  #abortAfter(timeoutMs: number): NodeJS.Timeout {
+    const ms = Math.max(0, Math.min(timeoutMs, 2 ** 31 - 1)); // setTimeout takes a longer delay for none.
+    const reason = new DOMException(`not done within ${Math.round(ms) / 1000} s`, "TimeoutError");
+    return setTimeout(() => this.abort(reason), ms);
   }
 
   /** Lets go of timer and parent; the signal is never aborted by them afterwards. */

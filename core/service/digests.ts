@@ -2,8 +2,10 @@ import { ComputeFingerprint } from "../../proto/gen/spin/v1/common.js";
 import { SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
 import { digestOf } from "../canonical-json.js";
 
-/** Identity of a sampling job: every batch of draws carries it. Over the spec's proto3 JSON, which omits defaults and so does not
- * change when a later version adds a field that nobody sets. */
+/**
+ * Identity of a sampling job: every batch of draws carries it. Over the spec's proto3 JSON, which omits defaults and so
+ * does not change when a later version adds a field that nobody sets.
+ */
 export function samplingSpecDigest(spec: SamplingSpec): string {
   return digestOf(SamplingSpec.toJSON(spec));
 }

@@ -6,7 +6,10 @@ import { packDetails, unpackDetails } from "./error-details.js";
 /** `domain` of our google.rpc.ErrorInfo. */
 export const ERROR_DOMAIN = "spin-diffusion";
 
-/** Peers may refuse trailers beyond 8 KiB, and a message travels three times: percent-encoded, in the status, at its field. */
+/**
+ * Peers may refuse trailers beyond 8 KiB, and a message travels three times: percent-encoded, in the status, at its
+ * field.
+ */
 const MAX_TEXT_BYTES = 700;
 
 interface Row {
@@ -56,8 +59,8 @@ export function kindOf(reason: string): ErrorKind {
 }
 
 /**
- * The gRPC status of an error, with google.rpc details: ErrorInfo always, BadRequest where a field is named, RetryInfo where a
- * delay is known. An error that is no SpinError says nothing of its inside: the service's log has it.
+ * The gRPC status of an error, with google.rpc details: ErrorInfo always, BadRequest where a field is named, RetryInfo
+ * where a delay is known. An error that is no SpinError says nothing of its inside: the service's log has it.
  */
 export function toGrpcFailure(error: unknown): GrpcFailure {
   const known =

@@ -8,6 +8,7 @@ import {
   SampleTrajectoriesResponse,
 } from "../../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../../test/support/generator-server.js";
+import { until } from "../../test/support/until.js";
 import { SpinError } from "../errors.js";
 import { sleep } from "./deadline.js";
 
@@ -300,8 +301,4 @@ async function startCounting() {
 function deferred(): { promise: Promise<void>; resolve: () => void } {
   const emitter = new EventEmitter();
   return { promise: once(emitter, "done").then(() => undefined), resolve: () => emitter.emit("done") };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await sleep(5);
 }

@@ -14,7 +14,9 @@ import { RpcSpan } from "./rpc-telemetry.js";
 
 /** What a handler knows of its call. */
 export interface CallContext {
-  /** Aborted when the caller cancels, a deadline passes or the server stops. Pass it on to everything that takes long. */
+  /**
+   * Aborted when the caller cancels, a deadline passes or the server stops. Pass it on to everything that takes long.
+   */
   readonly signal: AbortSignal;
   /** Names the method. */
   readonly log: Logger;
@@ -43,7 +45,10 @@ export interface BoundService {
   }[];
 }
 
-/** Binds handlers to a generated service definition, as `defineService(TrainerServiceService, { getRun: async (request, context) => … })`. */
+/**
+ * Binds handlers to a generated service definition, as `defineService(TrainerServiceService, { getRun: async (request,
+ * context) => … })`.
+ */
 export function defineService<Definition extends object>(
   definition: Definition,
   handlers: Handlers<Definition>,
@@ -119,7 +124,7 @@ async function serveStream(
 ): Promise<void> {
   try {
     await serve(call, method, environment, Number.POSITIVE_INFINITY, async (request, context) => {
-      // The next message is computed while this one is sent, and no further: write() alone would take 16, whatever their size.
+      // The next message is computed while this one is sent, and no further: write() alone would take 16 of any size.
       let sent = Promise.resolve();
       for await (const response of untilAborted(handler(request, context) as AsyncIterable<unknown>, context.signal)) {
         await abortable(sent, context.signal);
@@ -186,7 +191,10 @@ function encode(method: Method<unknown, unknown>, response: unknown, limit: numb
   });
 }
 
-/** The iterable's values until the signal is aborted, even while the producer waits for something and does not look at the signal. */
+/**
+ * The iterable's values until the signal is aborted, even while the producer waits for something and does not look at
+ * the signal.
+ */
 async function* untilAborted<T>(values: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
   const iterator = values[Symbol.asyncIterator]();
   let exhausted = false;

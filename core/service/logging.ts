@@ -8,7 +8,9 @@ export type { Logger } from "pino";
 export const LOG_LEVELS = ["silent", "error", "warn", "info", "debug"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** A logger of JSON lines; each line names the service and, inside a span, its trace. Default: info, to standard output. */
+/**
+ * A logger of JSON lines; each line names the service and, inside a span, its trace. Default: info, to standard output.
+ */
 export function createLogger(service: string, level: LogLevel = "info", destination?: DestinationStream): Logger {
   const options = {
     level,

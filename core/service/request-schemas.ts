@@ -15,9 +15,9 @@ import {
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
 /**
- * Schemas of the messages that several services take, for `checkRequest`. They hold what the comments of the proto files
- * promise; what depends on a model or a data set (whether it exists, sizes that must divide) is checked where those are
- * known.
+ * Schemas of the messages that several services take, for `checkRequest`. They hold what the comments of the proto
+ * files promise; what depends on a model or a data set (whether it exists, sizes that must divide) is checked where
+ * those are known.
  */
 
 const share = z.number().min(0).max(1);

@@ -25,8 +25,9 @@ const setter: TextMapSetter<Metadata> = {
 };
 
 /**
- * The span and the duration of one call, at either end. They are made here, where every call passes, and not by patching grpc-js: a
- * patch needs a loader hook under ES modules, and without the hook no span appears and nothing says so.
+ * The span and the duration of one call, at either end. They are made here, where every call passes, and not by
+ * patching grpc-js: a patch needs a loader hook under ES modules, and without the hook no span appears and nothing says
+ * so.
  */
 export class RpcSpan {
   readonly #span: Span;

@@ -11,6 +11,7 @@ import {
   RenderImagesResponse,
 } from "../../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../../test/support/generator-server.js";
+import { until } from "../../test/support/until.js";
 import { SpinError } from "../errors.js";
 import { RpcChannel } from "./client.js";
 import { sleep } from "./deadline.js";
@@ -150,7 +151,7 @@ describe("stop", () => {
     expect(error).toMatchObject({ kind: "unavailable", details: { retryAfterSeconds: 5 } });
     await stopped;
     expect(performance.now() - began).toBeLessThan(1_500);
-    while (!ended) await sleep(5);
+    await until(() => ended);
   });
 
   it("cuts connections that nothing else ends", async () => {
@@ -197,10 +198,12 @@ describe("a channel", () => {
   });
 
   it("ignores a proxy that the environment names", async () => {
-    const before = { ...process.env };
-    Object.assign(process.env, { grpc_proxy: "http://127.0.0.1:1", no_grpc_proxy: "", no_proxy: "" });
+    const { no_proxy } = process.env;
+    Object.assign(process.env, { grpc_proxy: "http://127.0.0.1:1", no_proxy: "" });
     closers.push(() => {
-      process.env = before;
+      delete process.env.grpc_proxy;
+      if (no_proxy === undefined) delete process.env.no_proxy;
+      else process.env.no_proxy = no_proxy;
     });
     const { channel } = await start({ getGenerator: async () => ({ generator: undefined }) });
     await expect(channel.call(getGenerator, {}, { timeoutMs: 2_000 })).resolves.toEqual({ generator: undefined });

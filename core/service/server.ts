@@ -59,8 +59,9 @@ export class RunningServer {
   }
 
   /**
-   * Stops: health says NOT_SERVING, no new calls, those at work may end within `drainMs`, then their signals are aborted and their callers hear
-   * UNAVAILABLE, then connections are cut. Called again, it waits for the first call's end.
+   * Stops: health says NOT_SERVING, no new calls, those at work may end within `drainMs`, then their signals are
+   * aborted and their callers hear UNAVAILABLE, then connections are cut. Called again, it waits for the first call's
+   * end.
    */
   stop(drainMs: number = DEFAULT_DRAIN_MS): Promise<void> {
     this.#stopped ??= this.#stop(drainMs);

@@ -5,8 +5,8 @@ import type { Logger } from "./logging.js";
 const LIMIT_MS = 9_000;
 
 /**
- * Runs `stop` once, on the first SIGTERM or SIGINT, then ends the process: with 0, or with 1 where `stop` failed or took too long. A second
- * signal ends it at once.
+ * Runs `stop` once, on the first SIGTERM or SIGINT, then ends the process: with 0, or with 1 where `stop` failed or
+ * took too long. A second signal ends it at once.
  */
 export function stopOnSignal(
   stop: () => Promise<void>,

@@ -12,9 +12,10 @@ export interface Telemetry {
 const METRIC_INTERVAL_MS = 10_000;
 
 /**
- * Starts OpenTelemetry as the environment asks: traces and metrics to a collector over OTLP/HTTP where OTEL_EXPORTER_OTLP_ENDPOINT is set
- * (the SDK's other OTEL_ variables hold too), traces to a file of OTLP JSON lines where SPIN_TRACE_FILE is set. With neither, every
- * span is a no-op and the SDK is not even loaded. Call it before anything else, once in a process.
+ * Starts OpenTelemetry as the environment asks: traces and metrics to a collector over OTLP/HTTP where
+ * OTEL_EXPORTER_OTLP_ENDPOINT is set (the SDK's other OTEL_ variables hold too), traces to a file of OTLP JSON lines
+ * where SPIN_TRACE_FILE is set. With neither, every span is a no-op and the SDK is not even loaded. Call it before
+ * anything else, once in a process.
  */
 export async function startTelemetry(service: string, env: NodeJS.ProcessEnv = process.env): Promise<Telemetry> {
   const toCollector = Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT);

@@ -89,7 +89,10 @@ function matches(shape: readonly number[], pattern: ShapePattern): boolean {
   );
 }
 
-/** Bytes inside a message lie at any offset, and the view would keep the whole message alive. Little-endian hosts only, as Node's are. */
+/**
+ * Bytes inside a message lie at any offset, and the view would keep the whole message alive. Little-endian hosts only,
+ * as Node's are.
+ */
 function copy(data: Uint8Array): ArrayBuffer {
   const buffer = new ArrayBuffer(data.byteLength);
   new Uint8Array(buffer).set(data);

@@ -5,8 +5,8 @@ import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace";
 type ResultCallback = Parameters<SpanExporter["export"]>[1];
 
 /**
- * Appends spans to a file as OTLP JSON, one ExportTraceServiceRequest per line: the format that collectors read as `otlpjsonfile`. Several
- * processes may share the file, for each line is one write in append mode.
+ * Appends spans to a file as OTLP JSON, one ExportTraceServiceRequest per line: the format that collectors read as
+ * `otlpjsonfile`. Several processes may share the file, for each line is one write in append mode.
  */
 export class TraceFileExporter implements SpanExporter {
   readonly #path: string;

@@ -16,7 +16,9 @@ const TRACER = "spin-diffusion";
 export const METER = "spin-diffusion";
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
-/** Runs `work` inside a span that ends with it, and records its error. Links carry what other messages brought along. */
+/**
+ * Runs `work` inside a span that ends with it, and records its error. Links carry what other messages brought along.
+ */
 export async function withSpan<T>(
   name: string,
   options: SpanOptions,
@@ -82,7 +84,10 @@ export function linksTo(traceparent: string): Link[] {
   return isSpanContextValid(spanContext) ? [{ context: spanContext }] : [];
 }
 
-/** A context whose parent is the span that a message names: work done later, outside the call that asked for it, stays in its trace. */
+/**
+ * A context whose parent is the span that a message names: work done later, outside the call that asked for it, stays
+ * in its trace.
+ */
 export function contextOf(traceparent: string, base: Context = context.active()): Context {
   const [link] = linksTo(traceparent);
   return link === undefined ? base : trace.setSpanContext(base, link.context);

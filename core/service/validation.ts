@@ -8,7 +8,8 @@ export interface Violation {
 }
 
 /**
- * Checks a request against a schema and returns the schema's output. Fields are named as in the proto files, as `spec.sampling.num_steps`.
+ * Checks a request against a schema and returns the schema's output. Fields are named as in the proto files, as
+ * `spec.sampling.num_steps`.
  *
  * @throws SpinError `invalid`, naming the first wrong field in `details.field` and all of them in the message.
  */
