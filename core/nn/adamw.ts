@@ -19,7 +19,7 @@ type StepFunction = (
   rootCorrection2: number,
   eps: number,
   rate: number,
-) => void;
+) => number;
 
 /** Elements handled between two copies: the four arrays of a tile stay in the second-level cache. */
 const TILE = 16384;
@@ -51,8 +51,9 @@ export class AdamW {
    * p ← p − lr · (m/(1−β₁ᵏ)) / (√(v/(1−β₂ᵏ)) + eps).
    *
    * @param gradientScale factor of every gradient: what clipping by the global norm leaves of it.
+   * @returns the Euclidean norm of the parameters' change, as it came out in float32.
    */
-  update(parameters: Float32Array, gradients: Float32Array, options: AdamWOptions, gradientScale = 1): void {
+  update(parameters: Float32Array, gradients: Float32Array, options: AdamWOptions, gradientScale = 1): number {
     this.steps += 1;
     const { learningRate, eps, weightDecay } = options;
     const [beta1, beta2] = options.betas;
@@ -60,14 +61,16 @@ export class AdamW {
     const rootCorrection2 = Math.sqrt(1 - beta2 ** this.steps);
     const decay = 1 - learningRate * weightDecay;
     const arrays = [parameters, gradients, this.expAvg, this.expAvgSq];
+    let squares = 0;
     for (let start = 0; start < parameters.length; start += TILE) {
       const end = Math.min(start + TILE, parameters.length);
       arrays.forEach((array, i) => {
-        this.#tile[i]!.set(array.subarray(start, end));
+        this.#tile[i]!.fill(0, end - start).set(array.subarray(start, end));
       });
-      this.#step((end - start + 3) & ~3, gradientScale, decay, beta1, beta2, rootCorrection2, eps, rate);
+      squares += this.#step((end - start + 3) & ~3, gradientScale, decay, beta1, beta2, rootCorrection2, eps, rate);
       for (const i of [0, 2, 3]) arrays[i]!.set(this.#tile[i]!.subarray(0, end - start), start);
     }
+    return Math.sqrt(squares);
   }
 }
 

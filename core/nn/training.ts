@@ -18,11 +18,22 @@ export interface UpdateOptions extends AdamWOptions {
   readonly maxNorm?: number;
 }
 
-export interface StepResult {
-  /** Per micro-batch: the loss under "loss", and the objective's outputs. */
-  readonly outputs: readonly Readonly<Record<string, Float32Array>>[];
+/** What an update did. */
+export interface UpdateResult {
   /** Global norm of the mean gradient, before clipping. */
   readonly gradientNorm: number;
+  /** Euclidean norm of the weights' change. */
+  readonly updateNorm: number;
+}
+
+/** What a graph takes besides the weights. */
+export type Feeds = Readonly<Record<string, TensorData>>;
+/** What it gives besides the gradients: the loss under "loss", and the objective's outputs. */
+export type Outputs = Readonly<Record<string, Float32Array>>;
+
+export interface StepResult extends UpdateResult {
+  /** Per micro-batch. */
+  readonly outputs: readonly Outputs[];
 }
 
 const GRADIENT = "gradient:";
@@ -38,6 +49,8 @@ export class Training {
   readonly #gradients: FlatTensors;
   readonly #session: Session;
   #partial: FlatTensors | undefined;
+  /** Micro-batches in the sum of gradients. */
+  #added = 0;
 
   private constructor(session: Session, shapes: ReadonlyMap<string, Shape>) {
     this.#session = session;
@@ -74,32 +87,46 @@ export class Training {
     return training;
   }
 
-  /** One optimiser step on the mean gradient of the micro-batches, which count alike. */
-  async step(
-    microBatches: readonly Readonly<Record<string, TensorData>>[],
-    update: UpdateOptions,
-  ): Promise<StepResult> {
+  /** One optimiser step on the mean gradient of the micro-batches, which count alike. @throws as {@link update} */
+  async step(microBatches: readonly Feeds[], update: UpdateOptions): Promise<StepResult> {
     const outputs = await this.accumulate(microBatches);
-    const gradientNorm = globalNorm(this.#gradients.data) / microBatches.length;
-    const scale = clipFactor(gradientNorm, update.maxNorm) / microBatches.length;
-    this.optimizer.update(this.weights.data, this.#gradients.data, update, scale);
-    return { outputs, gradientNorm };
+    return { outputs, ...this.update(update) };
   }
 
   /** Sums the micro-batches' gradients without an update; {@link gradient} reads them. */
-  async accumulate(
-    microBatches: readonly Readonly<Record<string, TensorData>>[],
-  ): Promise<readonly Readonly<Record<string, Float32Array>>[]> {
-    const outputs: Record<string, Float32Array>[] = [];
-    for (const [i, feeds] of microBatches.entries()) {
-      if (i > 0) this.#partial ??= flatTensors(this.shapes);
-      const target = i === 0 ? this.#gradients : this.#partial!;
-      const into = Object.fromEntries([...target.views].map(([name, view]) => [GRADIENT + name, view]));
-      const all = await this.#session.run({ ...Object.fromEntries(this.weights.views), ...feeds }, into);
-      outputs.push(Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(GRADIENT))));
-      if (i > 0) addInto(this.#gradients.data, target.data);
-    }
+  async accumulate(microBatches: readonly Feeds[]): Promise<readonly Outputs[]> {
+    this.#added = 0;
+    const outputs: Outputs[] = [];
+    for (const feeds of microBatches) outputs.push(await this.add(feeds));
     return outputs;
+  }
+
+  /** Adds one micro-batch's gradients to the sum, which begins anew after each {@link update}. */
+  async add(feeds: Feeds): Promise<Outputs> {
+    if (this.#added > 0) this.#partial ??= flatTensors(this.shapes);
+    const target = this.#added === 0 ? this.#gradients : this.#partial!;
+    const into = Object.fromEntries([...target.views].map(([name, view]) => [GRADIENT + name, view]));
+    const all = await this.#session.run({ ...Object.fromEntries(this.weights.views), ...feeds }, into);
+    if (this.#added > 0) addInto(this.#gradients.data, target.data);
+    this.#added += 1;
+    return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(GRADIENT)));
+  }
+
+  /**
+   * Updates the weights by the mean gradient of the micro-batches added since the last update.
+   * @throws SpinError "invalid" where that gradient is not finite; the weights are left as they are.
+   */
+  update(options: UpdateOptions): UpdateResult {
+    const count = this.#added;
+    this.#added = 0;
+    const gradientNorm = globalNorm(this.#gradients.data) / count;
+    if (!Number.isFinite(gradientNorm)) {
+      const remedy = "lower the learning rate or the objective's weight";
+      throw new SpinError("invalid", `the gradient's norm is ${gradientNorm}`, { remedy });
+    }
+    const scale = clipFactor(gradientNorm, options.maxNorm) / count;
+    const updateNorm = this.optimizer.update(this.weights.data, this.#gradients.data, options, scale);
+    return { gradientNorm, updateNorm };
   }
 
   /** Gradients of the last step, before clipping: the sum over its micro-batches. */
