@@ -15,10 +15,15 @@ let counter = 0;
  * saves whose process is gone are removed.
  * @param target the folder to be; saving the same content there again changes nothing
  * @param write fills the temporary folder, whose path it is given
+ * @param digest makes the manifest of the temporary folder; a caller that knows files already spares reading them again
  * @returns the manifest, which the folder carries as `manifest.json`
  * @throws SpinError "exhausted" for a full or failing disk, "alreadyExists" when the folder holds something else
  */
-export async function saveFolder(target: string, write: (temporary: string) => Promise<void>): Promise<Manifest> {
+export async function saveFolder(
+  target: string,
+  write: (temporary: string) => Promise<void>,
+  digest: (folder: string) => Promise<Manifest> = digestFolder,
+): Promise<Manifest> {
   const path = resolve(target);
   const parent = dirname(path);
   const temporary = join(parent, `.${basename(path)}.saving-${process.pid}-${threadId}-${counter++}`);
@@ -28,7 +33,7 @@ export async function saveFolder(target: string, write: (temporary: string) => P
     await removeLeftovers(parent, basename(path));
     await mkdir(temporary);
     await write(temporary);
-    const manifest = await digestFolder(temporary);
+    const manifest = await digest(temporary);
     await syncTree(temporary);
     await writeFile(join(temporary, MANIFEST_FILE), `${JSON.stringify(manifest, undefined, 1)}\n`);
     await sync(join(temporary, MANIFEST_FILE));

@@ -78,7 +78,8 @@ export async function listModelFiles(folder: string): Promise<string[]> {
   return paths.sort((a, b) => (a < b ? -1 : 1));
 }
 
-async function hashFile(folder: string, path: string): Promise<ManifestFile> {
+/** Reads a file of a folder and hashes it. @throws SpinError "notFound" */
+export async function hashFile(folder: string, path: string): Promise<ManifestFile> {
   const file = join(folder, path);
   const hash = createHash("sha256");
   let size = 0;

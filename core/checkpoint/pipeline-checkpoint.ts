@@ -1,8 +1,7 @@
-import { constants, copyFile, link, mkdir, realpath } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { SpinError } from "../errors.js";
 import { saveFolder } from "./atomic-save.js";
-import { errorCode, toIoError } from "./io-errors.js";
+import { linkOrCopy } from "./link-file.js";
 import { listModelFiles, type Manifest } from "./manifest.js";
 import { type ModelFolder, requireComponent } from "./model-folder.js";
 import { type TensorEntry, writeSafetensors } from "./write-safetensors.js";
@@ -63,23 +62,4 @@ function refused(tensor: string, problem: string): SpinError {
     tensor,
     remedy: "the checkpoint was not written; the one before is untouched",
   });
-}
-
-/** Errors that say that a file system does not link here, not that something is wrong. */
-const CANNOT_LINK: readonly (string | undefined)[] = ["EXDEV", "EPERM", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "EACCES"];
-
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await mkdir(dirname(to), { recursive: true });
-    // The file itself: a link to a link with a relative target would point nowhere.
-    const source = await realpath(from);
-    try {
-      await link(source, to);
-    } catch (error) {
-      if (!CANNOT_LINK.includes(errorCode(error))) throw error;
-      await copyFile(source, to, constants.COPYFILE_FICLONE);
-    }
-  } catch (error) {
-    throw toIoError(error, to, "write");
-  }
 }
