@@ -1,0 +1,51 @@
+import sharp from "sharp";
+import type { RgbImage } from "./image.js";
+
+/** How a square is made of a picture. */
+export interface ImagePlacement {
+  /** Side of the square, in pixels. */
+  readonly resolution: number;
+  /** Where it is cut: each coordinate from 0 (left, top) to less than 1 (right, bottom), or in the middle. */
+  readonly crop: "center" | { readonly x: number; readonly y: number };
+  /** Whether left and right are exchanged. */
+  readonly flip: boolean;
+}
+
+/**
+ * A training picture as Diffusion-DPO prepares it: the shorter side resized to the resolution (bilinear, with
+ * antialiasing), a square cut out, perhaps mirrored.
+ */
+export async function prepareImage(image: RgbImage, { resolution, crop, flip }: ImagePlacement): Promise<RgbImage> {
+  const resized = await resizeShorterSide(image, resolution);
+  const spareX = resized.width - resolution;
+  const spareY = resized.height - resolution;
+  // torchvision's CenterCrop rounds the same way; of n + 1 places each has its share of the coordinate.
+  const left = crop === "center" ? Math.round(spareX / 2) : Math.floor(crop.x * (spareX + 1));
+  const top = crop === "center" ? Math.round(spareY / 2) : Math.floor(crop.y * (spareY + 1));
+  if (spareX === 0 && spareY === 0 && !flip) return resized;
+  const data = new Uint8Array(3 * resolution * resolution);
+  for (let row = 0; row < resolution; row++) {
+    for (let column = 0; column < resolution; column++) {
+      const source = 3 * ((top + row) * resized.width + left + (flip ? resolution - 1 - column : column));
+      const target = 3 * (row * resolution + column);
+      data[target] = resized.data[source]!;
+      data[target + 1] = resized.data[source + 1]!;
+      data[target + 2] = resized.data[source + 2]!;
+    }
+  }
+  return { width: resolution, height: resolution, data };
+}
+
+async function resizeShorterSide(image: RgbImage, side: number): Promise<RgbImage> {
+  const shorter = Math.min(image.width, image.height);
+  if (shorter === side) return image;
+  // In whole numbers, as torchvision's Resize: 3 × 5 to 2 is 2 × 3.
+  const width = Math.floor((image.width * side) / shorter);
+  const height = Math.floor((image.height * side) / shorter);
+  const raw = { width: image.width, height: image.height, channels: 3 } as const;
+  const data = await sharp(image.data, { raw })
+    .resize(width, height, { fit: "fill", kernel: "linear" })
+    .raw()
+    .toBuffer();
+  return { width, height, data };
+}
