@@ -17,8 +17,8 @@ export function checkRequest<T>(schema: z.ZodType<T>, request: unknown): T {
   const result = schema.safeParse(request);
   if (result.success) return result.data;
   const violations = describeIssues(result.error.issues, request);
-  const sentences = violations.map((violation) => `${protoPath(violation.path)}: ${violation.message}`);
-  throw new SpinError("invalid", sentences.join("; "), { field: protoPath(violations[0]!.path) });
+  const sentences = violations.map((violation) => `${protoPath(violation.path, request)}: ${violation.message}`);
+  throw new SpinError("invalid", sentences.join("; "), { field: protoPath(violations[0]!.path, request) });
 }
 
 /** zod's issues with a value as sentences of the form `expected …, got …`. */
@@ -71,12 +71,25 @@ function show(input: unknown): string {
 }
 
 /** `["spec", "sampling", "numSteps", 0]` as `spec.sampling.num_steps[0]`. */
-function protoPath(path: readonly PropertyKey[]): string {
-  return path
+function protoPath(path: readonly PropertyKey[], request: unknown): string {
+  return fieldPath(path, request)
     .map((part, index) =>
       typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${snakeCase(String(part))}`,
     )
     .join("");
+}
+
+/** In the messages here a oneof is `{ $case, value }` under its own name; in the proto file the chosen field stands in that place. */
+function fieldPath(path: readonly PropertyKey[], request: unknown): PropertyKey[] {
+  const fields: PropertyKey[] = [];
+  let holder = request;
+  for (const part of path) {
+    const chosen = memberOf(holder, "$case");
+    if (part === "value" && typeof chosen === "string") fields.splice(-1, 1, chosen);
+    else fields.push(part);
+    holder = memberOf(holder, part);
+  }
+  return fields;
 }
 
 function snakeCase(name: string): string {

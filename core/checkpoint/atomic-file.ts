@@ -1,0 +1,28 @@
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { threadId } from "node:worker_threads";
+import { toIoError } from "./io-errors.js";
+
+let counter = 0;
+
+/**
+ * Writes a small file so that after a crash it is there as it was or as it shall be, never in part.
+ * @throws SpinError "exhausted" for a full disk; the file is then as it was
+ */
+export async function saveFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.saving-${process.pid}-${threadId}-${counter++}`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, "w");
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw toIoError(error, path, "write");
+  }
+}

@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Manifest, TRAINING_STATE_FOLDER } from "../../core/checkpoint/manifest.js";
+import { SpinError } from "../../core/errors.js";
+import type { Feeds, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
+import { serveWorker } from "../../core/runtime/worker-host.js";
+import { LINEAGE_FILE } from "../lineage.js";
+import { type BuildOptions, Learner, type MicroBatchResult, type ModelFacts } from "./learner.js";
+
+/** What the main thread may ask; weights never cross. Called in this order, one iteration per worker. */
+export type ComputeMethods = {
+  /** Opens the folder of θ_k. */
+  open(folder: string): Promise<ModelFacts>;
+  /** Makes the graph and reads the weights: seconds. */
+  build(options: BuildOptions): Promise<void>;
+  /** Adds a micro-batch to the step at hand. */
+  add(feeds: Feeds): Promise<MicroBatchResult>;
+  /** Ends the step. */
+  update(options: UpdateOptions): Promise<UpdateResult>;
+  /** Writes θ as a checkpoint, with its lineage beside it. */
+  save(request: { readonly target: string; readonly lineage: string }): Promise<Manifest>;
+  /** Lets everything go. */
+  close(): Promise<void>;
+};
+
+let learner: Learner | undefined;
+
+function opened(): Learner {
+  if (learner === undefined) throw new SpinError("internal", "no model is open");
+  return learner;
+}
+
+const methods: ComputeMethods = {
+  async open(folder) {
+    learner = await Learner.open(folder);
+    return learner.facts;
+  },
+  build: (options) => opened().build(options),
+  add: (feeds) => opened().add(feeds),
+  update: async (options) => opened().update(options),
+  save: ({ target, lineage }) =>
+    opened().save(target, async (folder) => {
+      await mkdir(join(folder, TRAINING_STATE_FOLDER));
+      await writeFile(join(folder, LINEAGE_FILE), lineage);
+    }),
+  async close() {
+    await learner?.release();
+    learner = undefined;
+  },
+};
+serveWorker(methods);

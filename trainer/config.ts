@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { addresses, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { LOG_LEVELS } from "../core/service/logging.js";
+
+/** What a person sets of a trainer: by environment variable, or by a flag of the command line. */
+export const TRAINER_SETTINGS = {
+  /** Address to listen on. */
+  host: setting("HOST", text.prefault("127.0.0.1")),
+  /** 0: any free port. */
+  port: setting("PORT", port.prefault("50052")),
+  /** Generators, as host:port between commas. A name may stand for many addresses: each is a replica, and joiners are found. */
+  generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
+  /** Folder with the base models, named relative to it in requests. */
+  modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder that runs and checkpoints are kept in. One trainer per folder. */
+  runsDir: setting("RUNS_DIR", text.prefault("runs/trainer")),
+  /** Threads inside one operator; 0: as many as there are cores. */
+  threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
+  /** Execution provider of the training graph. */
+  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Sampling batches to have ahead of training, asked for or in memory. */
+  prefetchBatches: setting("PREFETCH_BATCHES", wholeNumber(1, 10_000).prefault("16")),
+  /** Seconds without any generator of use after which an iteration fails. */
+  generatorPatience: setting("GENERATOR_PATIENCE", wholeNumber(1, 86_400).prefault("120")),
+  /** Seconds that a generator may take for one sampling batch, waiting included. */
+  batchTimeout: setting("BATCH_TIMEOUT", wholeNumber(1, 86_400).prefault("1800")),
+  logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
+} as const;
+
+export type TrainerConfig = Config<typeof TRAINER_SETTINGS>;

@@ -1,0 +1,254 @@
+import { SpinError } from "../../core/errors.js";
+import type { RpcChannel } from "../../core/service/client.js";
+import { Deadline, sleep, throwIfAborted } from "../../core/service/deadline.js";
+import { asSpinError } from "../../core/service/error-table.js";
+import type { Logger } from "../../core/service/logging.js";
+import { GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
+import type { DrawBatch, SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
+import { Wakeup } from "../wakeup.js";
+import type { Draws } from "./check-draws.js";
+import type { Generators } from "./generators.js";
+
+export interface DrawSourceOptions {
+  readonly spec: SamplingSpec;
+  /** Sampling batches in all. */
+  readonly numBatches: number;
+  /** Reads a message for the batch that begins at this index; throws where it is not what it should be. */
+  readonly check: (batch: DrawBatch | undefined, firstIndex: number) => Draws;
+  readonly generators: Generators;
+  /** Sampling batches to hold or to have asked for ahead of the one that is handed out next. */
+  readonly prefetch: number;
+  /** Time that one batch may take. */
+  readonly batchTimeoutMs: number;
+  /** Time without any generator of use after which to give up. */
+  readonly patienceMs: number;
+  readonly log: Logger;
+  /** Ends everything. */
+  readonly signal: AbortSignal;
+}
+
+/** Batches asked of one replica at a time: one that it computes, one that waits there, so that it is never idle. */
+const LANES = 2;
+const FIRST_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 10_000;
+
+/** A generator as this iteration sees it. */
+interface Replica {
+  readonly channel: RpcChannel;
+  /** Since when it has only failed, in performance.now(); undefined while all is well. */
+  failingSince: number | undefined;
+  backoffMs: number;
+  lastError: SpinError | undefined;
+  /** Whether it is asked nothing more in this iteration. */
+  setAside: boolean;
+}
+
+/**
+ * The draws of an iteration, strictly in the order of their indices, whatever the order in which replicas deliver them. Asking
+ * starts at once and goes on while draws are consumed, within a bounded window. Delivered at least once, handed out exactly once.
+ */
+export class DrawSource implements AsyncIterable<Draws> {
+  readonly #options: DrawSourceOptions;
+  readonly #replicas = new Map<RpcChannel, Replica>();
+  /** Received and not yet handed out, by number of the batch. */
+  readonly #ready = new Map<number, Draws>();
+  /** Given up by a replica, to be asked of another. */
+  readonly #returned: number[] = [];
+  readonly #changed = new Wakeup();
+  readonly #end: Deadline;
+  readonly #lanes = new Set<Promise<void>>();
+  readonly #stopListening: () => void;
+  /** First batch that nobody was asked for yet. */
+  #fresh = 0;
+  /** Batch to hand out next. */
+  #next = 0;
+  #lonelySince: number | undefined;
+  #failure: SpinError | undefined;
+
+  constructor(options: DrawSourceOptions) {
+    this.#options = options;
+    this.#end = new Deadline(Number.POSITIVE_INFINITY, options.signal);
+    this.#end.signal.addEventListener("abort", () => this.#changed.wake(), { once: true });
+    this.#stopListening = options.generators.onChange(() => this.#meet());
+    this.#meet();
+    this.#run(this.#watch());
+  }
+
+  /** @throws SpinError naming each generator and its reason where none is of use any more; the signal's error once it is aborted */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Draws, void, undefined> {
+    while (this.#next < this.#options.numBatches) {
+      const changed = this.#changed.wait();
+      const draws = this.#ready.get(this.#next);
+      if (draws !== undefined) {
+        this.#ready.delete(this.#next);
+        this.#next += 1;
+        this.#changed.wake();
+        yield draws;
+      } else {
+        if (this.#failure !== undefined) throw this.#failure;
+        throwIfAborted(this.#end.signal);
+        await changed;
+      }
+    }
+  }
+
+  /** Ends all calls and waits until they have ended. */
+  async close(): Promise<void> {
+    this.#stopListening();
+    this.#end.abort(new SpinError("cancelled", "the iteration has ended"));
+    this.#end.dispose();
+    await Promise.all(this.#lanes);
+  }
+
+  /** Takes up replicas that joined. */
+  #meet(): void {
+    const { channels } = this.#options.generators;
+    for (const channel of channels) {
+      if (this.#replicas.has(channel)) continue;
+      const replica = {
+        channel,
+        failingSince: undefined,
+        backoffMs: FIRST_BACKOFF_MS,
+        lastError: undefined,
+        setAside: false,
+      };
+      this.#replicas.set(channel, replica);
+      for (let lane = 0; lane < LANES; lane++) this.#run(this.#pull(replica));
+    }
+    for (const channel of this.#replicas.keys()) if (!channels.includes(channel)) this.#replicas.delete(channel);
+    this.#changed.wake();
+  }
+
+  #run(work: Promise<void>): void {
+    this.#lanes.add(work);
+    work.catch((error: unknown) => this.#fail(asSpinError(error))).finally(() => this.#lanes.delete(work));
+  }
+
+  /** Asks one replica for one batch after another. */
+  async #pull(replica: Replica): Promise<void> {
+    while (this.#isAsking(replica)) {
+      const changed = this.#changed.wait();
+      const batch = this.#assign();
+      if (batch === undefined) {
+        await changed;
+        continue;
+      }
+      try {
+        const draws = await this.#fetch(replica, batch);
+        if (replica.setAside) throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
+        this.#ready.set(batch, draws);
+        replica.failingSince = undefined;
+        replica.backoffMs = FIRST_BACKOFF_MS;
+        this.#changed.wake();
+      } catch (error) {
+        this.#returned.push(batch);
+        this.#changed.wake();
+        await this.#suffer(replica, asSpinError(error));
+      }
+    }
+  }
+
+  #isAsking(replica: Replica): boolean {
+    const isOver = this.#end.signal.aborted || this.#next >= this.#options.numBatches;
+    return !isOver && !replica.setAside && this.#replicas.has(replica.channel);
+  }
+
+  /** The first batch that is wanted now and that nobody is asked for. */
+  #assign(): number | undefined {
+    if (this.#returned.length > 0) {
+      const first = Math.min(...this.#returned);
+      this.#returned.splice(this.#returned.indexOf(first), 1);
+      return first;
+    }
+    const { numBatches, prefetch } = this.#options;
+    const window = Math.max(prefetch, LANES * this.#replicas.size);
+    return this.#fresh < Math.min(numBatches, this.#next + window) ? this.#fresh++ : undefined;
+  }
+
+  async #fetch(replica: Replica, batch: number): Promise<Draws> {
+    const { spec, check, batchTimeoutMs } = this.#options;
+    const numSamples = spec.settings!.batchSize;
+    const firstIndex = batch * numSamples;
+    const options = { timeoutMs: batchTimeoutMs, signal: this.#end.signal };
+    const request = { spec, firstIndex, numSamples };
+    let draws: Draws | undefined;
+    for await (const response of replica.channel.stream(GeneratorServiceService.sampleTrajectories, request, options)) {
+      try {
+        draws ??= check(response.batch, firstIndex);
+      } catch (error) {
+        const { kind, message } = asSpinError(error);
+        const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
+        const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, { cause: error });
+        this.#setAside(replica, wrong);
+        throw wrong;
+      }
+    }
+    if (draws === undefined) throw new SpinError("corrupt", `the stream of samples from ${firstIndex} on was empty`);
+    return draws;
+  }
+
+  /** What a failed call means for its replica; returns when it may be asked again. */
+  async #suffer(replica: Replica, error: SpinError): Promise<void> {
+    if (this.#end.signal.aborted || replica.setAside) return;
+    replica.lastError = error;
+    const { retryAfterSeconds } = error.details;
+    if (error.kind === "exhausted" && retryAfterSeconds !== undefined) {
+      replica.failingSince = undefined; // It is busy, and so it is alive.
+      await this.#pause(retryAfterSeconds * 1000);
+    } else if (LASTING.has(error.kind)) {
+      this.#setAside(replica, error);
+    } else {
+      this.#options.log.warn({ err: error, generator: replica.channel.address }, "generator failed");
+      replica.failingSince ??= performance.now();
+      replica.backoffMs = Math.min(2 * replica.backoffMs, MAX_BACKOFF_MS);
+      await this.#pause(replica.backoffMs);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, this.#end.signal).catch(() => undefined);
+  }
+
+  #setAside(replica: Replica, error: SpinError): void {
+    replica.setAside = true;
+    replica.lastError = error;
+    this.#options.log.error({ err: error, generator: replica.channel.address }, "generator set aside");
+    const all = [...this.#replicas.values()];
+    if (all.every(({ setAside }) => setAside)) {
+      this.#fail(new SpinError(error.kind, `no generator is of use: ${reasons(all)}`, { cause: error }));
+    }
+  }
+
+  #fail(error: SpinError): void {
+    this.#failure ??= error;
+    this.#end.abort(error);
+    this.#changed.wake();
+  }
+
+  /** Gives up when no replica has been of use for long. */
+  async #watch(): Promise<void> {
+    const { patienceMs } = this.#options;
+    while (!this.#end.signal.aborted) {
+      await this.#pause(Math.min(1000, patienceMs / 4));
+      const all = [...this.#replicas.values()];
+      const isLonely = all.every(({ setAside, failingSince }) => setAside || failingSince !== undefined);
+      this.#lonelySince = isLonely ? (this.#lonelySince ?? performance.now()) : undefined;
+      if (this.#lonelySince === undefined || performance.now() - this.#lonelySince < patienceMs) continue;
+      const message = `no generator has delivered for ${patienceMs / 1000} s: ${reasons(all) || "none is known"}`;
+      const remedy = "start a generator, or set the trainer's GENERATOR_ADDRESS";
+      this.#fail(new SpinError("unavailable", message, { remedy }));
+    }
+  }
+}
+
+/** Kinds of errors that another attempt would not change: the replica lacks what the spec asks for, or will not have it. */
+const LASTING: ReadonlySet<SpinError["kind"]> = new Set(["invalid", "notFound", "precondition", "exhausted"]);
+
+function reasons(replicas: readonly Replica[]): string {
+  return replicas
+    .map(({ channel: { address }, lastError }) => {
+      const reason = lastError?.message ?? "no answer";
+      return reason.startsWith(address) ? reason : `${address}: ${reason}`; // A lost connection's error names it.
+    })
+    .join("; ");
+}

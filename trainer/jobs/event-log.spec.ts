@@ -1,0 +1,63 @@
+import { appendFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
+import { StepMetrics } from "../../proto/gen/spin/v1/training.js";
+import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
+import { EventLog, type IterationEvent } from "./event-log.js";
+
+const folder = useTemporaryFolder();
+const path = () => join(folder(), "iteration", "events.jsonl");
+const step = (number: number): IterationEvent => ({
+  $case: "step",
+  value: StepMetrics.fromPartial({ step: number, loss: 0.1 * number }),
+});
+const never = new AbortController().signal;
+
+async function collect(events: AsyncIterable<WatchIterationResponse>): Promise<WatchIterationResponse[]> {
+  const all: WatchIterationResponse[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+const sequences = async (log: EventLog, after = 0) => (await collect(log.read(after, never))).map((e) => e.sequence);
+
+test("readers get every event once, whenever they begin", async () => {
+  const log = await EventLog.open(path());
+  await log.append(step(1));
+  const early = collect(log.read(0, never));
+  await log.append(step(2));
+  const late = collect(log.read(0, never));
+  for (let i = 3; i <= 500; i++) await log.append(step(i));
+  await log.end(step(501));
+  const all = await early;
+  expect(all.map((event) => event.sequence)).toEqual(Array.from({ length: 501 }, (_, i) => i + 1));
+  expect(all.map((event) => event.event)).toEqual(all.map((_, i) => step(i + 1)));
+  expect(await late).toEqual(all);
+});
+
+test("a reader goes on after the number it names, in another process too", async () => {
+  const log = await EventLog.open(path());
+  for (let i = 1; i <= 4; i++) await log.append(step(i));
+  await log.end(step(5));
+  expect(await sequences(log, 3)).toEqual([4, 5]);
+  expect(await sequences(await EventLog.openEnded(path()), 3)).toEqual([4, 5]);
+  expect(await sequences(await EventLog.openEnded(path()), 7)).toEqual([]);
+});
+
+test("a line that a crash left unfinished is dropped, and its number given again", async () => {
+  await (await EventLog.open(path())).append(step(1));
+  await appendFile(path(), '{"sequence": 2, "st');
+  const log = await EventLog.open(path());
+  expect(log.count).toBe(1);
+  await log.end(step(2));
+  expect(await sequences(log)).toEqual([1, 2]);
+  expect((await readFile(path(), "utf8")).trim().split("\n")).toHaveLength(2);
+});
+
+test("a reader that gives up ends with the signal's error while nothing happens", async () => {
+  const log = await EventLog.open(path());
+  const controller = new AbortController();
+  const reading = collect(log.read(0, controller.signal));
+  controller.abort();
+  await expect(reading).rejects.toMatchObject({ kind: "cancelled" });
+  await log.end(step(1));
+});

@@ -1,0 +1,132 @@
+import { createReadStream } from "node:fs";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { dirname } from "node:path";
+import { errorCode, toIoError } from "../../core/checkpoint/io-errors.js";
+import { abortable } from "../../core/service/deadline.js";
+import { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
+import { timestampNow } from "../timestamps.js";
+import { Wakeup } from "../wakeup.js";
+
+/** What an event carries, besides its number and its time. */
+export type IterationEvent = NonNullable<WatchIterationResponse["event"]>;
+
+/**
+ * The events of one iteration, one JSON line each in a file: event n stands on line n, so a reader finds its place by
+ * counting lines, and reading an old log takes no memory. Writers append one event at a time.
+ */
+export class EventLog {
+  readonly #path: string;
+  readonly #grown = new Wakeup();
+  #file: FileHandle | undefined;
+  /** Bytes of whole lines. */
+  #size = 0;
+  #count = 0;
+  #ended = false;
+  /** The last event, where the disk would not take it. */
+  #unwritten: WatchIterationResponse | undefined;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Opens a log to write on. It may exist: a line that a crash left unfinished is dropped. */
+  static async open(path: string): Promise<EventLog> {
+    const log = new EventLog(path);
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      await log.#measure();
+      log.#file = await open(path, "a");
+      await log.#file.truncate(log.#size);
+    } catch (error) {
+      throw toIoError(error, path, "write");
+    }
+    return log;
+  }
+
+  /** Opens the log of an iteration that has ended, to read. */
+  static async openEnded(path: string): Promise<EventLog> {
+    const log = new EventLog(path);
+    await log.#measure();
+    log.#ended = true;
+    return log;
+  }
+
+  /** Number of events, which is the last one's sequence number. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @throws SpinError "exhausted" for a full disk; the event is then not part of the log */
+  async append(event: IterationEvent): Promise<void> {
+    const line = Buffer.from(`${JSON.stringify(WatchIterationResponse.toJSON(this.#message(event)))}\n`);
+    try {
+      await this.#file!.appendFile(line);
+    } catch (error) {
+      await this.#file!.truncate(this.#size).catch(() => undefined); // A piece of the line may have been written.
+      throw toIoError(error, this.#path, "write");
+    }
+    this.#size += line.length;
+    this.#count += 1;
+    this.#grown.wake();
+  }
+
+  /** Appends the last event, which readers get even where the disk does not take it any more. */
+  async end(event: IterationEvent): Promise<void> {
+    const message = this.#message(event);
+    await this.append(event).catch(() => {
+      this.#unwritten = message;
+    });
+    this.#ended = true;
+    this.#grown.wake();
+    await this.#file!.close();
+  }
+
+  /** Events with a greater sequence number, as they come, until the log has ended. */
+  async *read(afterSequence: number, signal: AbortSignal): AsyncGenerator<WatchIterationResponse, void, undefined> {
+    let offset = 0;
+    let line = 0;
+    for (;;) {
+      const grown = this.#grown.wait(); // Asked before the look, so that nothing comes in between unseen.
+      const [end, ended] = [this.#size, this.#ended];
+      if (end === offset && ended) break;
+      if (end === offset) await abortable(grown, signal);
+      for await (const text of this.#lines(offset, end)) {
+        line += 1;
+        if (line > afterSequence) yield WatchIterationResponse.fromJSON(JSON.parse(text));
+      }
+      offset = end;
+    }
+    if (this.#unwritten !== undefined && this.#unwritten.sequence > afterSequence) yield this.#unwritten;
+  }
+
+  /** Whole lines between two places in the file. */
+  async *#lines(from: number, to: number): AsyncGenerator<string, void, undefined> {
+    if (from === to) return;
+    let rest = "";
+    for await (const chunk of createReadStream(this.#path, { start: from, end: to - 1, encoding: "utf8" })) {
+      const lines = (rest + String(chunk)).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  }
+
+  /** Finds out how many whole lines the file has, and where they end. */
+  async #measure(): Promise<void> {
+    try {
+      let offset = 0;
+      for await (const chunk of createReadStream(this.#path) as AsyncIterable<Buffer>) {
+        for (let at = chunk.indexOf("\n"); at >= 0; at = chunk.indexOf("\n", at + 1)) {
+          this.#count += 1;
+          this.#size = offset + at + 1;
+        }
+        offset += chunk.length;
+      }
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw toIoError(error, this.#path, "read");
+    }
+  }
+
+  #message(event: IterationEvent): WatchIterationResponse {
+    return { sequence: this.#count + 1, time: timestampNow(), event };
+  }
+}

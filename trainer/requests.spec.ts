@@ -1,0 +1,110 @@
+import { checkRequest } from "../core/service/validation.js";
+import { CropKind, SamplerKind, TimestepChoice } from "../proto/gen/spin/v1/sampling.js";
+import { DataType } from "../proto/gen/spin/v1/tensor.js";
+import { CreateRunRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
+import { ErrorReduction, ErrorSpace, IterationSpec, RateScheduleKind } from "../proto/gen/spin/v1/training.js";
+import { createRunRequest, startIterationRequest } from "./requests.js";
+import { objectiveSettings, rateSchedule, withDefaults } from "./settings.js";
+
+const spec = IterationSpec.fromPartial({
+  displayName: "spin-1",
+  objective: {
+    $case: "spin",
+    value: {
+      weight: { $case: "lambda", value: 0.5 },
+      errorSpace: ErrorSpace.ERROR_SPACE_MU,
+      reduction: ErrorReduction.ERROR_REDUCTION_SUM,
+    },
+  },
+  sampling: {
+    sampler: { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: 10, eta: 1, guidanceScale: 1 },
+    timestepChoice: TimestepChoice.TIMESTEP_CHOICE_UNIFORM,
+    drawsPerSample: 2,
+    image: { crop: CropKind.CROP_KIND_CENTER },
+    dtype: DataType.DATA_TYPE_FLOAT32,
+    batchSize: 4,
+  },
+  optimizer: { learningRate: 1e-5 },
+  numSteps: 50,
+  batchSize: 8,
+});
+const request = StartIterationRequest.fromPartial({ requestId: "a", runId: "run-1", spec });
+const check = (change: object) =>
+  checkRequest(
+    startIterationRequest,
+    StartIterationRequest.decode(
+      StartIterationRequest.encode({ ...request, spec: { ...spec, ...change } as IterationSpec }).finish(),
+    ),
+  );
+
+test("a valid request is returned as it came", () => {
+  expect(check({})).toEqual(request);
+});
+
+const spin = (change: object) => ({
+  objective: { ...spec.objective!, value: { ...spec.objective!.value, ...change } },
+});
+const sampling = (change: object) => ({ sampling: { ...spec.sampling!, ...change } });
+
+test.each<[object, string]>([
+  [{ objective: undefined }, "spec.objective: expected one of spin, spin_renoised, sft, dpo, got nothing"],
+  [spin({ weight: undefined }), "spec.spin.weight: expected beta or lambda, got nothing"],
+  [spin({ weight: { $case: "beta", value: 0 } }), "spec.spin.beta: expected more than 0, got 0"],
+  [spin({ reduction: 0 }), "spec.spin.reduction: expected ERROR_REDUCTION_SUM or _MEAN, got 0"],
+  [{ objective: { $case: "dpo", value: { beta: -1 } } }, "spec.dpo.beta: expected more than 0, got -1"],
+  [{ optimizer: { ...spec.optimizer, learningRate: 0 } }, "spec.optimizer.learning_rate: expected more than 0, got 0"],
+  [{ optimizer: { ...spec.optimizer, beta2: 1 } }, "spec.optimizer.beta2: expected less than 1, got 1"],
+  [{ numSteps: 0 }, "spec.num_steps: expected at least 1, got 0"],
+  [{ batchSize: 6 }, "spec.batch_size: expected a multiple of the sampling batch_size, 4, got 6"],
+  [{ microBatchSize: 5 }, "spec.micro_batch_size: expected a divisor of batch_size × draws_per_sample, 16, got 5"],
+  [
+    { numSteps: 1_000_000, batchSize: 65_536 },
+    "spec.num_steps: expected at most 2^32 samples in all, so at most 65536",
+  ],
+  [
+    sampling({ sampler: { ...spec.sampling!.sampler!, eta: 0 } }),
+    "spec.sampling.sampler.eta: expected more than 0 where the weight is lambda, got 0",
+  ],
+  [sampling({ sampler: undefined }), "spec.sampling.sampler: expected a sampler for the synthetic side, got nothing"],
+  [sampling({ drawsPerSample: 0 }), "spec.sampling.draws_per_sample: expected at least 1, got 0"],
+  [{ objective: { $case: "sft", value: {} } }, "spec.sampling.sampler: expected no sampler where nothing is sampled"],
+])("%j is refused", (change, message) => {
+  expect(() => check(change)).toThrow(message);
+});
+
+test("a run needs a base and a data set", () => {
+  const run = CreateRunRequest.fromPartial({ requestId: "a", base: { modelName: "base" }, dataset: { name: "emoji" } });
+  expect(checkRequest(createRunRequest, run)).toEqual(run);
+  expect(() => checkRequest(createRunRequest, { ...run, base: undefined })).toThrow("base: expected a message");
+  expect(() => checkRequest(createRunRequest, { ...run, dataset: undefined })).toThrow("dataset: expected a message");
+  expect(() => checkRequest(createRunRequest, { ...run, requestId: "a b" })).toThrow("request_id: expected 1 to 64");
+});
+
+test("what is left out is filled in", () => {
+  const { optimizer, microBatchSize } = withDefaults(check({}).spec);
+  expect(microBatchSize).toBe(16);
+  expect(optimizer).toMatchObject({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 });
+  expect(optimizer).toMatchObject({ schedule: RateScheduleKind.RATE_SCHEDULE_KIND_CONSTANT, scheduleSteps: 50 });
+  const chosen = { learningRate: 1e-5, beta1: 0, maxGradNorm: 0, schedule: 2, warmupSteps: 5, scheduleSteps: 90 };
+  expect(withDefaults(check({ optimizer: chosen, microBatchSize: 4 }).spec)).toMatchObject({
+    optimizer: chosen,
+    microBatchSize: 4,
+  });
+});
+
+test("settings mean what they say", () => {
+  expect(objectiveSettings(check({}).spec.objective)).toEqual({
+    kind: "spin",
+    beta: { lambda: 0.5 },
+    errorSpace: "mu",
+    reduction: "sum",
+  });
+  expect(objectiveSettings({ $case: "spinRenoised", value: { beta: 5 } })).toEqual({ kind: "spin-renoised", beta: 5 });
+  const optimizer = {
+    learningRate: 1e-3,
+    schedule: RateScheduleKind.RATE_SCHEDULE_KIND_COSINE,
+    warmupSteps: 2,
+    scheduleSteps: 9,
+  };
+  expect(rateSchedule(optimizer)).toEqual(["cosine", { base: 1e-3, warmupSteps: 2, scheduleSteps: 9 }]);
+});

@@ -1,0 +1,148 @@
+import { z } from "zod";
+import {
+  checkpointRef,
+  datasetRef,
+  requestId,
+  samplingSettings,
+  samplingSettingsFor,
+} from "../core/service/request-schemas.js";
+import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
+import type { ListCheckpointsRequest } from "../proto/gen/spin/v1/checkpoint_service.js";
+import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
+import type { CreateRunRequest, ListRunsRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
+import { ErrorReduction, ErrorSpace, type OptimizerSettings, RateScheduleKind } from "../proto/gen/spin/v1/training.js";
+import { type CheckedSpec, formOf, type Objective } from "./settings.js";
+
+/** Schemas of the trainer's requests, for `checkRequest`. They hold what the comments of the proto files promise. */
+
+const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
+const positive = z.number().positive();
+const displayName = z.string().max(200);
+const decay = z.number().min(0).lt(1);
+
+/** Samples are numbered by 32 bits. */
+const MAX_SAMPLES = 2 ** 32;
+
+/** A CreateRunRequest with everything that is required. */
+export type CheckedRunRequest = CreateRunRequest & { readonly base: CheckpointRef; readonly dataset: DatasetRef };
+
+export const createRunRequest: z.ZodType<CheckedRunRequest> = z.object({
+  requestId,
+  displayName,
+  base: checkpointRef,
+  dataset: datasetRef,
+  seed: z.bigint(),
+});
+
+const spin = z.object({
+  weight: z.discriminatedUnion(
+    "$case",
+    [
+      z.object({ $case: z.literal("beta"), value: positive }),
+      z.object({ $case: z.literal("lambda"), value: positive }),
+    ],
+    "beta or lambda",
+  ),
+  errorSpace: z.literal([ErrorSpace.ERROR_SPACE_EPSILON, ErrorSpace.ERROR_SPACE_MU], "ERROR_SPACE_EPSILON or _MU"),
+  reduction: z.literal(
+    [ErrorReduction.ERROR_REDUCTION_SUM, ErrorReduction.ERROR_REDUCTION_MEAN],
+    "ERROR_REDUCTION_SUM or _MEAN",
+  ),
+});
+
+const objective: z.ZodType<Objective> = z.discriminatedUnion(
+  "$case",
+  [
+    z.object({ $case: z.literal("spin"), value: spin }),
+    z.object({ $case: z.literal("spinRenoised"), value: z.object({ beta: positive }) }),
+    z.object({ $case: z.literal("sft"), value: z.object({}) }),
+    z.object({ $case: z.literal("dpo"), value: z.object({ beta: positive }) }),
+  ],
+  "one of spin, spin_renoised, sft, dpo",
+);
+
+const optimizer: z.ZodType<OptimizerSettings> = z.object({
+  learningRate: positive,
+  beta1: decay.optional(),
+  beta2: decay.optional(),
+  epsilon: positive.optional(),
+  weightDecay: z.number().min(0).optional(),
+  maxGradNorm: z.number().min(0).optional(),
+  schedule: z.literal(
+    [
+      RateScheduleKind.RATE_SCHEDULE_KIND_UNSPECIFIED,
+      RateScheduleKind.RATE_SCHEDULE_KIND_CONSTANT,
+      RateScheduleKind.RATE_SCHEDULE_KIND_LINEAR,
+      RateScheduleKind.RATE_SCHEDULE_KIND_COSINE,
+    ],
+    "a RateScheduleKind",
+  ),
+  warmupSteps: wholeNumber(0, 1_000_000),
+  scheduleSteps: wholeNumber(0, 1_000_000),
+});
+
+const iterationSpec: z.ZodType<CheckedSpec> = z
+  .object({
+    displayName,
+    objective,
+    sampling: samplingSettings,
+    optimizer,
+    numSteps: wholeNumber(1, 1_000_000),
+    batchSize: wholeNumber(1, 65_536),
+    microBatchSize: wholeNumber(0, 65_536_000),
+    checkpointInterval: wholeNumber(0, 1_000_000),
+  })
+  .superRefine((spec, check) => {
+    // Which settings suit depends on the objective, which decides the form of the draws.
+    const result = samplingSettingsFor(formOf(spec.objective)).safeParse(spec.sampling);
+    for (const { message, path } of result.error?.issues ?? []) {
+      check.addIssue({ code: "custom", message, path: ["sampling", ...path] });
+    }
+    for (const { holds, path, expected } of result.success ? rules(spec) : []) {
+      if (!holds) check.addIssue({ code: "custom", message: expected, path });
+    }
+  });
+
+/** What must hold between fields that are each valid. */
+function rules(spec: CheckedSpec): { holds: boolean; path: string[]; expected: string }[] {
+  const { sampling, batchSize, microBatchSize, numSteps } = spec;
+  const draws = batchSize * sampling.drawsPerSample;
+  const usesLambda = spec.objective.$case === "spin" && spec.objective.value.weight?.$case === "lambda";
+  return [
+    {
+      holds: batchSize % sampling.batchSize === 0,
+      path: ["batchSize"],
+      expected: `a multiple of the sampling batch_size, ${sampling.batchSize}`,
+    },
+    {
+      holds: microBatchSize === 0 || draws % microBatchSize === 0,
+      path: ["microBatchSize"],
+      expected: `a divisor of batch_size × draws_per_sample, ${draws}`,
+    },
+    {
+      holds: numSteps * batchSize <= MAX_SAMPLES,
+      path: ["numSteps"],
+      expected: `at most 2^32 samples in all, so at most ${Math.floor(MAX_SAMPLES / batchSize)}`,
+    },
+    {
+      holds: !usesLambda || (sampling.sampler?.eta ?? 0) > 0,
+      path: ["sampling", "sampler", "eta"],
+      expected: "more than 0 where the weight is lambda",
+    },
+  ];
+}
+
+/** A StartIterationRequest with everything that is required. */
+export type CheckedIterationRequest = StartIterationRequest & { readonly spec: CheckedSpec };
+
+export const startIterationRequest: z.ZodType<CheckedIterationRequest> = z.object({
+  requestId,
+  runId: z.string().min(1),
+  spec: iterationSpec,
+});
+
+const page = { pageSize: wholeNumber(0, 1000), pageToken: z.string() };
+
+export const listRunsRequest: z.ZodType<ListRunsRequest> = z.object(page);
+
+export const listCheckpointsRequest: z.ZodType<ListCheckpointsRequest> = z.object({ runId: z.string(), ...page });

@@ -1,0 +1,86 @@
+import { WorkerClient } from "../core/runtime/worker-client.js";
+import type { Logger } from "../core/service/logging.js";
+import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
+import { DataType } from "../proto/gen/spin/v1/tensor.js";
+import type { Checkpoints } from "./checkpoints.js";
+import type { ComputeMethods } from "./compute/compute-worker.js";
+import type { TrainerConfig } from "./config.js";
+import { checkDraws } from "./draws/check-draws.js";
+import { DrawSource } from "./draws/draw-source.js";
+import { planDraws } from "./draws/expected-draws.js";
+import type { Generators } from "./draws/generators.js";
+import { type IterationJob, type IterationReports, runLoop } from "./iteration-loop.js";
+import { samplingSpecOf } from "./sampling-spec.js";
+import { objectiveSettings } from "./settings.js";
+
+/** What an iteration works with. */
+export interface IterationParts {
+  readonly config: TrainerConfig;
+  readonly generators: Generators;
+  readonly checkpoints: Checkpoints;
+  readonly log: Logger;
+}
+
+/**
+ * Trains one iteration, from θ_k to θ_{k+1}.
+ * @returns the last checkpoint
+ * @throws SpinError of any kind, naming the step where there is one; the signal's error once it is aborted
+ */
+export async function trainIteration(
+  job: IterationJob,
+  parts: IterationParts,
+  reports: IterationReports,
+  signal: AbortSignal,
+): Promise<Checkpoint> {
+  const { spec } = job;
+  const { config, generators, log } = parts;
+  const worker = new WorkerClient<ComputeMethods>(new URL("./compute/compute-worker.js", import.meta.url));
+  let source: DrawSource | undefined;
+  try {
+    const facts = await worker.call("open", job.baseFolder, { signal });
+    const { fingerprint } = await generators.first(config.generatorPatience * 1000, signal);
+    const samplingSpec = samplingSpecOf(spec, {
+      run: job.run,
+      number: job.iteration.number,
+      baseDigest: job.iteration.baseDigest,
+      dataset: job.dataset,
+      computeFingerprint: fingerprint!.digest,
+    });
+    const objective = objectiveSettings(spec.objective);
+    const plan = planDraws(samplingSpec, objective, facts);
+    await reports.pinned(plan.specDigest, fingerprint!.digest);
+    // Sampling begins while the graph is built.
+    source = new DrawSource({
+      spec: samplingSpec,
+      numBatches: (spec.numSteps * spec.batchSize) / spec.sampling.batchSize,
+      check: (batch, firstIndex) => checkDraws(batch, firstIndex, plan),
+      generators,
+      prefetch: config.prefetchBatches,
+      batchTimeoutMs: config.batchTimeout * 1000,
+      patienceMs: config.generatorPatience * 1000,
+      log,
+      signal,
+    });
+    const { latent, text } = plan;
+    const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1] };
+    const { threads, device } = config;
+    await worker.call("build", { kind: objective.kind, shapes, session: { threads, device } }, { signal });
+    const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
+    const precision = isExact && device === "cpu" ? "float32" : "reduced";
+    return await runLoop({
+      job,
+      plan,
+      source,
+      worker,
+      precision,
+      checkpoints: parts.checkpoints,
+      reports,
+      log,
+      signal,
+    });
+  } finally {
+    await source?.close();
+    await worker.call("close", undefined).catch((error: unknown) => log.warn({ err: error }, "closing the graph"));
+    await worker.stop();
+  }
+}
