@@ -16,7 +16,7 @@ import { chunksOf, type FloatTensor, joinRows } from "./float-tensor.js";
 import { createInference } from "./inference.js";
 import { SessionCache } from "./session-cache.js";
 
-export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device"> {
+export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device" | "profilePrefix"> {
   /** Compiled networks to keep, one per network and batch shape; 8 where not said. */
   readonly maxSessions?: number;
 }
@@ -252,8 +252,8 @@ export class Pipeline {
     feeds: Readonly<Record<string, TensorData>>,
     into: Readonly<Record<string, TensorData>> = {},
   ): Promise<Record<string, Float32Array>> {
-    const { threads, device } = this.#options;
-    const create = () => createInference(build, weights, { threads, device });
+    const { threads, device, profilePrefix } = this.#options;
+    const create = () => createInference(build, weights, { threads, device, profilePrefix });
     return this.#sessions.use(key, create, (session) => session.run(feeds, into));
   }
 }

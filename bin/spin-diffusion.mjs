@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+/** The command `spin-diffusion`: runs the compiled command line. */
+import { existsSync } from "node:fs";
+
+const main = new URL("../dist/cli/main.js", import.meta.url);
+if (existsSync(main)) {
+  await import(main.href);
+} else {
+  process.stderr.write("spin-diffusion is not built yet; run `npm ci && npm run build` in its folder\n");
+  process.exitCode = 1;
+}

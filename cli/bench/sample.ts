@@ -1,0 +1,20 @@
+import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
+import type { Benchmark } from "./benchmark.js";
+import type { BenchSettings } from "./settings.js";
+import type { Subject } from "./subject.js";
+
+/** From noise to B latents: DDIM with guidance. */
+export async function sampleBenchmark(
+  subject: Subject,
+  { batch, steps, guidance }: BenchSettings,
+  profilePrefix?: string,
+): Promise<Benchmark> {
+  const pipeline = await subject.load(profilePrefix);
+  const latents = subject.normals([batch, ...subject.latent]);
+  const conditions = { states: subject.states(batch), guidance: { scale: guidance, states: subject.states(batch) } };
+  const sampler = createPipelineSampler(subject.scheduler, { kind: "ddim", numSteps: steps });
+  return {
+    run: async () => void (await pipeline.sample({ latents, ...conditions, sampler })),
+    release: () => pipeline.release(),
+  };
+}

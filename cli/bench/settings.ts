@@ -1,0 +1,29 @@
+/** What is measured. */
+export const BENCHMARKS = ["unet", "sample", "step", "iteration"] as const;
+export type BenchmarkName = (typeof BENCHMARKS)[number];
+
+export interface BenchSettings {
+  /** Folder with `unet/` and `scheduler/`. */
+  readonly model: string;
+  /** B: pictures at once; of training, examples on each side. */
+  readonly batch: number;
+  /** Sampling steps of `sample`, optimiser steps of `iteration`. */
+  readonly steps: number;
+  /** Sampling steps of the trajectories that `iteration` draws from. */
+  readonly samplingSteps: number;
+  /** w of classifier-free guidance in sampling; 1: none. */
+  readonly guidance: number;
+  /** Length of the text states. */
+  readonly tokens: number;
+  /** Measured repetitions, after one that is not. */
+  readonly repeats: number;
+  /** Threads within one operator; default: one per core. */
+  readonly threads?: number;
+  /**
+   * θ_k in the optimiser step of `step`: evaluated beside θ, as Diffusion-DPO's scripts do, or its errors given with the draws, as
+   * this project's trainer runs it.
+   */
+  readonly reference: "evaluated" | "given";
+  /** File for a table of the time that each operator takes. */
+  readonly profile?: string;
+}

@@ -1,0 +1,49 @@
+import { Command, CommanderError } from "commander";
+import { benchCommand } from "./bench/command.js";
+import { usageError, writeFailure } from "./failure.js";
+import { sampleCommand } from "./sample/command.js";
+
+/** Exit codes: the work failed, or it was asked for in a way that cannot be understood. */
+const FAILED = 1;
+const USAGE = 2;
+
+/**
+ * Runs `spin-diffusion` with these arguments. Errors go to standard error as one sentence with what to do about it, or with
+ * `--json` to standard output as `{"error": {…}}`.
+ * @returns the exit code: 0, 1 where the work failed, 2 for wrong usage.
+ */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  const asJson = args.includes("--json");
+  const program = createProgram(asJson);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      writeFailure(error, asJson);
+      return FAILED;
+    }
+    if (error.exitCode === 0) return 0; // --help and --version
+    if (asJson) writeFailure(usageError(error), asJson);
+    return USAGE;
+  }
+}
+
+function createProgram(asJson: boolean): Command {
+  const program = new Command("spin-diffusion")
+    .description("Fine-tune text-to-image diffusion models by self-play, sample them and measure them.")
+    .helpCommand(false)
+    .showHelpAfterError("(--help tells the options)");
+  const quiet = { writeErr: () => undefined };
+  for (const command of [sampleCommand(), benchCommand()]) program.addCommand(command);
+  for (const command of withSubcommands(program)) {
+    command.exitOverride().configureHelp({ sortOptions: false });
+    if (command !== program) command.copyInheritedSettings(program);
+    if (asJson) command.configureOutput(quiet);
+  }
+  return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}

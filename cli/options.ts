@@ -1,0 +1,28 @@
+import { InvalidArgumentError } from "commander";
+
+/** Reads a whole number from `min` to `max`, for commander's options. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+  };
+}
+
+/** Reads a number from `min` to `max`. */
+export function decimal(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`Expected a number from ${min} to ${max}.`);
+  };
+}
+
+/** Reads a seed as torch takes it: 64 bits, signed or unsigned. */
+export function seed(text: string): bigint {
+  if (/^-?\d+$/.test(text)) {
+    const value = BigInt(text);
+    if (value >= -(2n ** 63n) && value < 2n ** 64n) return value;
+  }
+  throw new InvalidArgumentError("Expected a whole number of 64 bits.");
+}

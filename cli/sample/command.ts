@@ -1,0 +1,54 @@
+import { Command, Option } from "commander";
+import { decimal, seed, wholeNumber } from "../options.js";
+import { SAMPLER_NAMES, type SamplerName } from "./sampler-names.js";
+
+interface SampleOptions {
+  readonly model: string;
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly seed: bigint;
+  readonly sampler?: SamplerName;
+  readonly eta: number;
+  readonly num: number;
+  readonly out: string;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  $ spin-diffusion sample --model demo/base --prompt "woman singer, dark skin tone"
+  $ spin-diffusion sample --model demo/base --prompt "blue heart" --seed 7 --num 4 --out hearts/
+  $ spin-diffusion sample --model stable-diffusion-v1-5 --prompt "a fox in the snow" --negative-prompt blurry \\
+      --sampler dpm --steps 20 --out fox.png
+
+The same folder, settings and seed give the picture that diffusers' StableDiffusionPipeline gives with
+generator=torch.Generator("cpu").manual_seed(seed).`;
+
+/** `spin-diffusion sample`. */
+export function sampleCommand(): Command {
+  return new Command("sample")
+    .description("Make pictures from a prompt with a model folder in diffusers' layout.")
+    .requiredOption("--model <folder>", "model folder in diffusers' layout")
+    .requiredOption("--prompt <text>", "what to show")
+    .option("--negative-prompt <text>", "what to lead away from", "")
+    .option("--steps <count>", "sampling steps", wholeNumber(1, 1000), 50)
+    .option("--guidance <scale>", "scale of classifier-free guidance; 1: none", decimal(1, 100), 7.5)
+    .addOption(new Option("--seed <number>", "seed of torch's generator").argParser(seed).default(0n, "0"))
+    .addOption(new Option("--sampler <name>", "scheduler; default: the model's own").choices(SAMPLER_NAMES))
+    .option("--eta <share>", "share of DDPM's noise that DDIM adds", decimal(0, 1), 0)
+    .option("--num <count>", "pictures, made together", wholeNumber(1, 256), 1)
+    .option("--out <path>", "a .png file, or a folder for several", "sample.png")
+    .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
+    .option("--json", "print one line of JSON")
+    .addHelpText("after", EXAMPLES)
+    .action(async (options: SampleOptions) => {
+      const { samplePictures } = await import("./sample-pictures.js");
+      const { num: count, out, json, ...settings } = options;
+      const result = await samplePictures({ ...settings, count }, out);
+      if (json) process.stdout.write(`${JSON.stringify({ ...result, seed: String(options.seed) })}\n`);
+      else for (const file of result.files) process.stdout.write(`${file}\n`);
+    });
+}

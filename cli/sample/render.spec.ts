@@ -1,0 +1,79 @@
+import { cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fromTensor } from "../../core/data/image.js";
+import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
+import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
+import { Pipeline } from "../../core/runtime/pipeline.js";
+import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
+import { TINY_IMAGE_SIZE, TINY_LATENT, writeTinyModel } from "../../test/support/tiny-model.js";
+import { type RenderSettings, renderPictures } from "./render.js";
+
+const folder = useTemporaryFolder();
+
+let settings: RenderSettings;
+beforeEach(async () => {
+  const model = join(folder(), "model");
+  await writeTinyModel(model);
+  settings = {
+    model,
+    prompt: "a red heart",
+    negativePrompt: "blue",
+    steps: 3,
+    guidance: 3,
+    seed: 7n,
+    eta: 0,
+    count: 2,
+  };
+});
+
+test("torch's numbers start all pictures, then give the noise of each step", async () => {
+  const [first, second] = await renderPictures({ ...settings, eta: 1 });
+  const pipeline = await Pipeline.load(settings.model);
+  const generator = createTorchGenerator(7);
+  const shape = [2, ...TINY_LATENT];
+  const size = 512;
+  const latents = { shape, data: generator.randn(size) };
+  const noise = Array.from({ length: 3 }, () => generator.randn(size));
+  const states = await pipeline.encodePrompts(["a red heart", "a red heart"]);
+  const guidance = { scale: 3, states: await pipeline.encodePrompts(["blue", "blue"]) };
+  const sampler = createPipelineSampler(pipeline.model.scheduler!, { numSteps: 3, eta: 1 });
+  const sampled = await pipeline.sample({ latents, states, guidance, sampler, noise: (i) => noise[i]! });
+  const { data } = await pipeline.decode(sampled);
+  await pipeline.release();
+  const half = data.length / 2;
+  expect(first).toEqual(fromTensor(data.subarray(0, half), TINY_IMAGE_SIZE, TINY_IMAGE_SIZE));
+  expect(second).toEqual(fromTensor(data.subarray(half), TINY_IMAGE_SIZE, TINY_IMAGE_SIZE));
+});
+
+test("seed, prompt, negative prompt and guidance all matter", async () => {
+  const variants = [{}, { seed: 8n }, { prompt: "a square" }, { negativePrompt: "green" }, { guidance: 1 }];
+  const pictures = await Promise.all(
+    variants.map(async (variant) => (await renderPictures({ ...settings, ...variant }))[0]!),
+  );
+  const different = new Set(pictures.map(({ data }) => Buffer.from(data).toString("base64")));
+  expect(different.size).toBe(variants.length);
+  expect((await renderPictures(settings))[0]).toEqual(pictures[0]);
+});
+
+test.each(["ddim", "pndm", "ddpm", "euler", "dpm"] as const)(
+  "the sampler %s can stand in for the model's own",
+  async (sampler) => {
+    const seen: (readonly number[])[] = [];
+    await renderPictures({ ...settings, sampler, steps: 4 }, (...position) => seen.push(position));
+    const total = sampler === "pndm" ? 5 : 4;
+    expect(seen).toEqual(Array.from({ length: total }, (_, i) => [i + 1, total]));
+  },
+);
+
+test("eta is refused where it means nothing", async () => {
+  await expect(renderPictures({ ...settings, sampler: "euler", eta: 0.5 })).rejects.toThrow("only DDIM has one");
+});
+
+test("a UNet that does not say its size is refused by name", async () => {
+  const model = join(folder(), "sizeless");
+  await cp(settings.model, model, { recursive: true });
+  const file = join(model, "unet", "config.json");
+  const { sample_size: _, ...config } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  await writeFile(file, JSON.stringify(config));
+  await expect(renderPictures({ ...settings, model })).rejects.toMatchObject({ details: { field: "sample_size" } });
+});

@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { type ModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
+import { fromTensor, type RgbImage } from "../../core/data/image.js";
+import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
+import type { Sampler } from "../../core/diffusion/sampler.js";
+import { parseSchedulerConfig } from "../../core/diffusion/scheduler-config.js";
+import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
+import { SpinError } from "../../core/errors.js";
+import { sizeOf } from "../../core/graph/value.js";
+import { readJsonFile } from "../../core/json-config.js";
+import { Pipeline } from "../../core/runtime/pipeline.js";
+import { type SamplerName, SCHEDULER_CLASSES } from "./sampler-names.js";
+
+/** Which pictures to make. */
+export interface RenderSettings {
+  /** Diffusers folder. */
+  readonly model: string;
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly steps: number;
+  /** w of classifier-free guidance; 1: none. */
+  readonly guidance: number;
+  readonly seed: bigint;
+  /** Default: the scheduler that the model names. */
+  readonly sampler?: SamplerName;
+  /** η of DDIM. */
+  readonly eta: number;
+  /** Pictures, made together. */
+  readonly count: number;
+  /** Threads within one operator; default: one per core. */
+  readonly threads?: number;
+}
+
+/**
+ * The pictures that diffusers' StableDiffusionPipeline makes of the same folder with
+ * `generator=torch.Generator("cpu").manual_seed(seed)` and `num_images_per_prompt=count`: torch's numbers, drawn in the same order.
+ *
+ * @param onStep told of each sampling step
+ * @throws SpinError naming what is wrong with the folder, or the setting that does not suit the model
+ */
+export async function renderPictures(
+  settings: RenderSettings,
+  onStep: (done: number, total: number) => void = () => undefined,
+): Promise<RgbImage[]> {
+  const { prompt, negativePrompt, guidance, count } = settings;
+  const pipeline = await Pipeline.load(settings.model, { threads: settings.threads });
+  try {
+    const sampler = await chooseSampler(pipeline.model, settings);
+    const shape = [count, ...latentShape(pipeline.model)];
+    const generator = createTorchGenerator(settings.seed);
+    const latents = { shape, data: generator.randn(sizeOf(shape)) };
+    const statesOf = (text: string) => pipeline.encodePrompts(Array.from({ length: count }, () => text));
+    const sampled = await pipeline.sample({
+      latents,
+      states: await statesOf(prompt),
+      ...(guidance === 1 ? {} : { guidance: { scale: guidance, states: await statesOf(negativePrompt) } }),
+      sampler,
+      noise: () => generator.randn(sizeOf(shape)),
+      onStep: ({ index }) => onStep(index + 1, sampler.timesteps.length),
+    });
+    const { shape: imageShape, data } = await pipeline.decode(sampled);
+    const [, channels, height, width] = imageShape as [number, number, number, number];
+    const size = channels * height * width;
+    return Array.from({ length: count }, (_, i) => fromTensor(data.subarray(i * size, (i + 1) * size), width, height));
+  } finally {
+    await pipeline.release();
+  }
+}
+
+/** [C, H, W] of one picture's latents, at the size that the model was made for. */
+function latentShape(model: ModelFolder): [number, number, number] {
+  const { folder, config } = requireComponent(model, "unet");
+  const { inChannels, sampleSize } = config;
+  if (sampleSize !== undefined) return [inChannels, sampleSize, sampleSize];
+  throw new SpinError("invalid", `${folder}/config.json does not say for which size the model was made`, {
+    file: `${folder}/config.json`,
+    field: "sample_size",
+    remedy: "set sample_size to the height of its latents",
+  });
+}
+
+async function chooseSampler(model: ModelFolder, { sampler: kind, steps, eta }: RenderSettings): Promise<Sampler> {
+  const scheduler = requireComponent(model, "scheduler");
+  if (kind === undefined || kind === "ddim" || kind === "pndm") {
+    return createPipelineSampler(scheduler, { kind, numSteps: steps, eta });
+  }
+  // As `EulerDiscreteScheduler.from_config(pipeline.scheduler.config)`: the file's settings, read by the other class.
+  const file = join(model.path, "scheduler", "scheduler_config.json");
+  const settings = (await readJsonFile(file)) as object;
+  const config = parseSchedulerConfig({ ...settings, _class_name: SCHEDULER_CLASSES[kind] }, file);
+  return createPipelineSampler(config, { numSteps: steps, eta });
+}
