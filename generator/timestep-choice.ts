@@ -14,7 +14,7 @@ export type TimestepRule =
  * @param draws number of positions; for "all" it equals `count`
  */
 export function choosePositions(rule: TimestepRule, draws: number, count: number, stream: PhiloxStream): number[] {
-  return Array.from({ length: draws }, (_, draw) => {
+  const position = (draw: number): number => {
     switch (rule) {
       case "uniform":
         return stream.integer(count);
@@ -24,5 +24,6 @@ export function choosePositions(rule: TimestepRule, draws: number, count: number
       case "all":
         return draw;
     }
-  });
+  };
+  return Array.from({ length: draws }, (_, draw) => position(draw));
 }

@@ -1,0 +1,84 @@
+import { toTensor } from "../core/data/image.js";
+import { type ImagePlacement, prepareImage } from "../core/data/prepare-image.js";
+import { SpinError } from "../core/errors.js";
+import { type FloatTensor, joinRows } from "../core/runtime/float-tensor.js";
+import { sampleLatents } from "../core/runtime/pipeline.js";
+import { CropKind, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
+import type { ConditionEncoder, EncodingModel } from "./condition-encoder.js";
+import type { BatchInputs, DrawJob } from "./draws.js";
+import { noiseStream, PURPOSE } from "./noise-purposes.js";
+import { itemOfSample } from "./sample-order.js";
+import type { TrainingSource } from "./training-source.js";
+
+/** What of the model the preparation of a batch needs. */
+export interface InputModel extends EncodingModel {
+  /** Factor of the VAE's latents for the UNet. */
+  readonly scalingFactor: number;
+}
+
+/** Purposes of the random numbers of each side. */
+const SIDES = [
+  { crop: PURPOSE.crop, flip: PURPOSE.flip, latents: PURPOSE.latents },
+  { crop: PURPOSE.cropOther, flip: PURPOSE.flipOther, latents: PURPOSE.latentsOther },
+] as const;
+
+/**
+ * Captions and pictures of a batch, encoded: sample i's item, crop, flip, caption dropout and draw from the VAE's posterior come from
+ * its index alone.
+ *
+ * @param latentShape [C, h, w] at the resolution of the pictures
+ * @throws SpinError `invalid` for flips of a data set whose captions tell left from right
+ */
+export async function batchInputs(
+  model: InputModel,
+  encoder: ConditionEncoder,
+  source: TrainingSource,
+  job: DrawJob,
+  settings: SamplingSettings,
+  resolution: number,
+  latentShape: readonly number[],
+): Promise<BatchInputs> {
+  if (settings.image!.flipProbability > 0 && !source.flippable) {
+    throw new SpinError("invalid", "captions of this data set tell what a mirror image would turn round", {
+      field: "spec.settings.image.flip_probability",
+      remedy: "set the flip probability to 0",
+    });
+  }
+  const captions: string[] = [];
+  const latents: Float32Array[][] = [[], []];
+  for (let i = 0; i < settings.batchSize; i++) {
+    const index = job.firstIndex + i;
+    const item = itemOfSample(job, index, source.size);
+    const dropped = noiseStream(job, index, PURPOSE.promptDropout).uniform() < settings.promptDropout;
+    captions.push(dropped ? "" : source.caption(item));
+    for (const [side, image] of source.images(item).entries()) {
+      const { crop, flip, latents: purpose } = SIDES[side]!;
+      const placement = {
+        resolution,
+        crop: cropOf(settings, job, index, crop),
+        flip: noiseStream(job, index, flip).uniform() < settings.image!.flipProbability,
+      };
+      const key = `${source.digest} ${item} ${side} ${JSON.stringify(placement)}`;
+      const pixels = async (): Promise<FloatTensor> => ({
+        shape: [1, 3, resolution, resolution],
+        data: toTensor(await prepareImage(await image(), placement)),
+      });
+      const posterior = await encoder.posterior(model, key, pixels);
+      const noise = noiseStream(job, index, purpose).normals(posterior.mean.data.length);
+      latents[side]!.push(sampleLatents(posterior, noise, model.scalingFactor).data);
+    }
+  }
+  const [real, other] = latents.map((rows) => (rows.length > 0 ? joinRows(rows, latentShape) : undefined));
+  return {
+    real: real!,
+    other,
+    states: await encoder.states(model, captions),
+    emptyStates: await encoder.states(model, [""]),
+  };
+}
+
+function cropOf(settings: SamplingSettings, job: DrawJob, index: number, purpose: number): ImagePlacement["crop"] {
+  if (settings.image!.crop !== CropKind.CROP_KIND_RANDOM) return "center";
+  const stream = noiseStream(job, index, purpose);
+  return { x: stream.uniform(), y: stream.uniform() };
+}

@@ -1,0 +1,96 @@
+import { SpinError } from "../core/errors.js";
+import { checkDevice } from "../core/runtime/check-device.js";
+import { cancelled, serveWorker } from "../core/runtime/worker-host.js";
+import { RESPONSE_LIMIT_BYTES } from "../core/service/limits.js";
+import { SampleForm } from "../proto/gen/spin/v1/sampling.js";
+import { batchInputs } from "./batch-inputs.js";
+import { ConditionEncoder } from "./condition-encoder.js";
+import { drawJob } from "./draw-job.js";
+import type { BeforeRun, DrawJob } from "./draws.js";
+import { LoadedModels, pictureSide } from "./loaded-models.js";
+import { renderPictures } from "./pictures.js";
+import { sampleDraws } from "./sample-draws.js";
+import { TrainingSources } from "./training-source.js";
+import type { BatchCost, ComputeMethods } from "./worker-contract.js";
+
+/** Runs in a worker thread: holds the models and computes one batch at a time. */
+
+/** Beside the tensors that are counted: timesteps, errors, names. */
+const MESSAGE_OVERHEAD_BYTES = 1 << 20;
+
+const sources = new TrainingSources();
+let models: LoadedModels | undefined;
+let encoder: ConditionEncoder | undefined;
+
+function configured(): { models: LoadedModels; encoder: ConditionEncoder } {
+  if (models === undefined || encoder === undefined) throw new SpinError("internal", "the worker was not configured");
+  return { models, encoder };
+}
+
+/** Counts what a batch takes, and ends it between two runs once nobody waits for it any more. */
+function meter(what: string, signal: AbortSignal): { beforeRun: BeforeRun; cost: () => BatchCost } {
+  const start = performance.now();
+  let unetEvaluations = 0;
+  return {
+    beforeRun(samples) {
+      if (signal.aborted) throw cancelled(what);
+      unetEvaluations += samples;
+    },
+    cost: () => ({
+      seconds: (performance.now() - start) / 1000,
+      unetEvaluations,
+      encodings: configured().encoder.takeCounts(),
+      loaded: configured().models.digests,
+    }),
+  };
+}
+
+const methods: ComputeMethods = {
+  async configure({ session, maxLoaded, encodedBytes }) {
+    await checkDevice(session.device);
+    models = new LoadedModels(session, maxLoaded);
+    encoder = new ConditionEncoder(encodedBytes);
+  },
+
+  async captions({ dataset, indices }) {
+    const opened = await sources.dataset(dataset, "dataset", "test");
+    return indices.map((index) => opened.item(index).caption);
+  },
+
+  async draws({ checkpoint, spec, firstIndex }, signal) {
+    const { beforeRun, cost } = meter("sampling", signal);
+    const job = drawJob(spec, firstIndex);
+    const settings = spec.settings!;
+    const isPair = spec.form === SampleForm.SAMPLE_FORM_PAIR;
+    const source = await sources[isPair ? "pairs" : "images"](spec.dataset!, "spec.dataset");
+    const model = await configured().models.get(checkpoint);
+    const resolution = pictureSide(model, settings.image!.resolution, "spec.settings.image.resolution");
+    const side = resolution / model.factor;
+    const latentShape = [model.latentChannels, side, side];
+    checkMessageSize(job, settings.batchSize, latentShape);
+    const inputs = await batchInputs(model, configured().encoder, source, job, settings, resolution, latentShape);
+    const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
+    return { draws, latentShape, states: inputs.states, cost: cost() };
+  },
+
+  async pictures({ checkpoint, job }, signal) {
+    const { beforeRun, cost } = meter("rendering", signal);
+    const model = await configured().models.get(checkpoint);
+    const pictures = await renderPictures(model, configured().encoder, job, beforeRun);
+    return { pictures, cost: cost() };
+  },
+};
+
+/** @throws SpinError `invalid` for draws that do not fit one message, before anything is computed. */
+function checkMessageSize({ form, drawsPerSample }: DrawJob, samples: number, latentShape: readonly number[]): void {
+  const tensors = form === "realOnly" ? 2 : 4;
+  const floats = latentShape.reduce((product, extent) => product * extent, tensors * samples * drawsPerSample);
+  const bytes = 4 * floats + MESSAGE_OVERHEAD_BYTES;
+  if (bytes <= RESPONSE_LIMIT_BYTES) return;
+  throw new SpinError("invalid", `a batch of draws takes ${bytes} bytes, the limit is ${RESPONSE_LIMIT_BYTES}`, {
+    field: "spec.settings.draws_per_sample",
+    remedy: "ask for fewer draws per sample, or for smaller batches",
+  });
+}
+
+serveWorker(methods);

@@ -1,0 +1,91 @@
+import { metrics } from "@opentelemetry/api";
+import { WorkerClient } from "../core/runtime/worker-client.js";
+import { METER } from "../core/service/tracing.js";
+import { ComputeQueue, type Place } from "./compute-queue.js";
+import type { BatchCost, ComputeMethods, WorkerSettings } from "./worker-contract.js";
+
+/** The compute worker behind its queue, measured. */
+export class Compute {
+  readonly queue: ComputeQueue;
+  readonly #worker = new WorkerClient<ComputeMethods>(new URL("./compute-worker.js", import.meta.url));
+  #loaded: readonly string[] = [];
+
+  private constructor(capacity: number) {
+    this.queue = new ComputeQueue(capacity);
+    const queued = metrics.getMeter(METER).createObservableGauge("generator.queue.length", { unit: "{batch}" });
+    queued.addCallback((result) => result.observe(this.queue.waiting));
+  }
+
+  /** Starts the worker. @throws SpinError `precondition` where the execution provider does not work */
+  static async start(settings: WorkerSettings, capacity: number): Promise<Compute> {
+    const compute = new Compute(capacity);
+    try {
+      await compute.#worker.call("configure", settings);
+      return compute;
+    } catch (error) {
+      await compute.stop();
+      throw error;
+    }
+  }
+
+  /** Digests of the checkpoints in memory, most recently used first. */
+  get loaded(): readonly string[] {
+    return this.#loaded;
+  }
+
+  /** Looks captions up. Throws as the worker does, `cancelled` once the signal is aborted. */
+  captions(
+    place: Place,
+    request: Parameters<ComputeMethods["captions"]>[0],
+    signal: AbortSignal,
+  ): ReturnType<ComputeMethods["captions"]> {
+    return place.run(signal, () => this.#worker.call("captions", request, { signal }));
+  }
+
+  /** Computes a batch of draws. Throws as `captions` does. */
+  draws(
+    place: Place,
+    request: Parameters<ComputeMethods["draws"]>[0],
+    signal: AbortSignal,
+  ): ReturnType<ComputeMethods["draws"]> {
+    const samples = request.spec.settings!.batchSize;
+    return place.run(signal, () => this.#measured("draws", samples, this.#worker.call("draws", request, { signal })));
+  }
+
+  /** Computes a batch of pictures. Throws as `captions` does. */
+  pictures(
+    place: Place,
+    request: Parameters<ComputeMethods["pictures"]>[0],
+    signal: AbortSignal,
+  ): ReturnType<ComputeMethods["pictures"]> {
+    const samples = request.job.items.length;
+    return place.run(signal, () =>
+      this.#measured("pictures", samples, this.#worker.call("pictures", request, { signal })),
+    );
+  }
+
+  /** Ends the worker after the run at hand. */
+  async stop(): Promise<void> {
+    await this.#worker.stop();
+  }
+
+  async #measured<T extends { readonly cost: BatchCost }>(
+    kind: "draws" | "pictures",
+    samples: number,
+    answer: Promise<T>,
+  ): Promise<T> {
+    const result = await answer;
+    const { seconds, unetEvaluations, encodings, loaded } = result.cost;
+    this.#loaded = loaded;
+    const meter = metrics.getMeter(METER);
+    const of = { kind };
+    meter.createCounter("generator.batches", { unit: "{batch}" }).add(1, of);
+    meter.createCounter("generator.samples", { unit: "{sample}" }).add(samples, of);
+    meter.createCounter("generator.unet.evaluations", { unit: "{evaluation}" }).add(unetEvaluations, of);
+    meter.createHistogram("generator.batch.duration", { unit: "s" }).record(seconds, of);
+    const cache = meter.createCounter("generator.encodings", { unit: "{encoding}" });
+    cache.add(encodings.hits, { cached: true });
+    cache.add(encodings.misses, { cached: false });
+    return result;
+  }
+}

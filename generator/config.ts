@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { LOG_LEVELS } from "../core/service/logging.js";
+
+/** What a person sets of a generator: by environment variable, or by a flag of the command line. */
+export const GENERATOR_SETTINGS = {
+  /** Address to listen on. */
+  host: setting("HOST", text.prefault("127.0.0.1")),
+  /** 0: any free port. */
+  port: setting("PORT", port.prefault("50051")),
+  /** Folder with model folders, named relative to it in requests. */
+  modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder for checkpoints fetched from a trainer. */
+  cacheDir: setting("CACHE_DIR", text.prefault("runs/generator-cache")),
+  /** Most bytes that fetched checkpoints may take on disk, those shared with other folders in part. */
+  cacheBytes: setting("CACHE_BYTES", wholeNumber(1, Number.MAX_SAFE_INTEGER).prefault("20000000000")),
+  /** The trainer's checkpoint service, for digests that no folder here has. Unset: nothing is fetched. */
+  checkpointAddress: setting("CHECKPOINT_ADDRESS", address.optional()),
+  /** Threads inside one operator; 0: as many as there are cores. */
+  threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
+  /** Execution provider. */
+  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Streams served at a time; one more is told to come back. */
+  queueCapacity: setting("QUEUE_CAPACITY", wholeNumber(1, 10_000).prefault("16")),
+  /** Most checkpoints in memory. */
+  maxLoaded: setting("MAX_LOADED", wholeNumber(1, 100).prefault("2")),
+  /** Most bytes of encoded captions and pictures to keep in memory. */
+  encodedBytes: setting("ENCODED_BYTES", wholeNumber(0, Number.MAX_SAFE_INTEGER).prefault("1000000000")),
+  logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
+} as const;
+
+export type GeneratorConfig = Config<typeof GENERATOR_SETTINGS>;

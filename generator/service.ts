@@ -1,0 +1,155 @@
+import { samplingSpecDigest } from "../core/service/digests.js";
+import { type BoundService, defineService } from "../core/service/handlers.js";
+import { encodeTensor } from "../core/service/tensor-codec.js";
+import { currentTraceparent, withSpan } from "../core/service/tracing.js";
+import type { ComputeFingerprint } from "../proto/gen/spin/v1/common.js";
+import {
+  type Generator,
+  GeneratorServiceService,
+  ImageFormat,
+  type RenderImagesRequest,
+  type RenderImagesResponse,
+  type SampleTrajectoriesRequest,
+  type SampleTrajectoriesResponse,
+} from "../proto/gen/spin/v1/generator_service.js";
+import type { CheckpointStore } from "./checkpoint-store.js";
+import type { Compute } from "./compute.js";
+import type { Place } from "./compute-queue.js";
+import { samplerChoice } from "./draw-job.js";
+import { drawBatch } from "./draw-message.js";
+import type { PictureJob } from "./pictures.js";
+import { type CheckedRender, checkRender, checkSampling } from "./requests.js";
+
+export interface GeneratorParts {
+  readonly store: CheckpointStore;
+  readonly compute: Compute;
+  readonly fingerprint: ComputeFingerprint;
+  readonly version: string;
+  /** For people to read. */
+  readonly device: string;
+}
+
+const FORMATS: Partial<Record<ImageFormat, PictureJob["format"]>> = {
+  [ImageFormat.IMAGE_FORMAT_PNG]: "png",
+  [ImageFormat.IMAGE_FORMAT_WEBP]: "webp",
+};
+
+/** The generator's methods over its parts. */
+export function generatorService(parts: GeneratorParts): BoundService {
+  return defineService(GeneratorServiceService, {
+    sampleTrajectories: (request, { signal }) => sampleTrajectories(parts, request, signal),
+    renderImages: (request, { signal }) => renderImages(parts, request, signal),
+    getGenerator: async () => ({ generator: describe(parts) }),
+  });
+}
+
+async function* sampleTrajectories(
+  { store, compute, fingerprint }: GeneratorParts,
+  request: SampleTrajectoriesRequest,
+  signal: AbortSignal,
+): AsyncGenerator<SampleTrajectoriesResponse> {
+  const { spec, firstIndex, numSamples } = checkSampling(request, fingerprint);
+  const specDigest = samplingSpecDigest(spec);
+  const { batchSize } = spec.settings!;
+  const place = compute.queue.enter();
+  try {
+    const { checkpoint, release } = await store.acquire(spec.checkpoint!, "spec.checkpoint", signal);
+    try {
+      for (let first = firstIndex; first < firstIndex + numSamples; first += batchSize) {
+        const attributes = { "spin.first_index": first, "spin.num_samples": batchSize };
+        const batch = await withSpan("generator draws", { attributes }, async (span) => {
+          const answer = await compute.draws(place, { checkpoint, spec, firstIndex: first }, signal);
+          return drawBatch(answer, {
+            firstIndex: first,
+            numSamples: batchSize,
+            specDigest,
+            checkpointDigest: checkpoint.digest,
+            computeFingerprint: fingerprint.digest,
+            traceparent: currentTraceparent(span),
+          });
+        });
+        yield { batch };
+      }
+    } finally {
+      release();
+    }
+  } finally {
+    place.leave();
+  }
+}
+
+async function* renderImages(
+  { store, compute, fingerprint }: GeneratorParts,
+  request: RenderImagesRequest,
+  signal: AbortSignal,
+): AsyncGenerator<RenderImagesResponse> {
+  const checked = checkRender(request);
+  const { sampler, height, width, includeLatents } = checked;
+  const batchSize = checked.batchSize || 1;
+  const place = compute.queue.enter();
+  try {
+    const { checkpoint, release } = await store.acquire(checked.checkpoint, "checkpoint", signal);
+    try {
+      const prompts = await promptsOf(compute, place, checked, signal);
+      for (let first = 0; first < prompts.length; first += batchSize) {
+        const items = prompts.slice(first, first + batchSize).map((prompt, i) => {
+          return { prompt, seed: checked.items[first + i]!.seed };
+        });
+        const job: PictureJob = {
+          items,
+          batchSize,
+          sampler: { ...samplerChoice(sampler), guidanceScale: sampler.guidanceScale },
+          height,
+          width,
+          format: FORMATS[checked.format],
+        };
+        const attributes = { "spin.first_item": first, "spin.num_items": items.length };
+        const [pictures, traceparent] = await withSpan("generator pictures", { attributes }, async (span) => {
+          const answer = await compute.pictures(place, { checkpoint, job }, signal);
+          return [answer.pictures, currentTraceparent(span)] as const;
+        });
+        for (const [i, { image, latents, latentShape }] of pictures.entries()) {
+          yield {
+            item: first + i,
+            checkpointDigest: checkpoint.digest,
+            computeFingerprint: fingerprint.digest,
+            prompt: items[i]!.prompt,
+            image: Buffer.from(image ?? []),
+            latents: includeLatents ? encodeTensor(latentShape, latents) : undefined,
+            traceparent,
+          };
+        }
+      }
+    } finally {
+      release();
+    }
+  } finally {
+    place.leave();
+  }
+}
+
+/** What each item shows: its prompt, or the caption that it refers to. */
+async function promptsOf(
+  compute: Compute,
+  place: Place,
+  { dataset, items }: CheckedRender,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const indices = items.flatMap(({ caption }) => (caption.$case === "captionIndex" ? [caption.value] : []));
+  const captions = indices.length === 0 ? [] : await compute.captions(place, { dataset: dataset!, indices }, signal);
+  let next = 0;
+  return items.map(({ caption }) => (caption.$case === "prompt" ? caption.value : captions[next++]!));
+}
+
+function describe({ compute, fingerprint, version, device }: GeneratorParts): Generator {
+  const { queue, loaded } = compute;
+  return {
+    version,
+    device,
+    fingerprint,
+    loadedCheckpoints: [...loaded],
+    queueLength: queue.waiting,
+    queueCapacity: queue.capacity,
+    activeBatches: queue.active,
+  };
+}
