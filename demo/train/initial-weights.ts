@@ -1,8 +1,13 @@
 import { createPhiloxStream, type PhiloxStream } from "../../core/diffusion/philox.js";
 import { type Shape, sizeOf } from "../../core/graph/value.js";
 
-/** Draws a parameter's first values from its name and shape alone, as each layer's PyTorch class would. */
-export function initialWeights(seed: bigint): (name: string, shape: Shape) => Float32Array {
+/**
+ * Draws a parameter's first values from its name and shape alone, as each layer's PyTorch class would.
+ *
+ * @param tokenScale deviation of the token embeddings. CLIP's 0.02 suits a contrastive loss; under a denoising loss, which
+ *   tells little of captions at first, such small embeddings drown in what all captions share before they are learnt.
+ */
+export function initialWeights(seed: bigint, tokenScale = 0.02): (name: string, shape: Shape) => Float32Array {
   let index = 0;
   return (name, shape) => {
     const stream = createPhiloxStream(seed, { iteration: 0, index: index++, purpose: 0 });
@@ -10,6 +15,7 @@ export function initialWeights(seed: bigint): (name: string, shape: Shape) => Fl
     if (/norm|layrnorm/.test(name)) return new Float32Array(size).fill(name.endsWith("weight") ? 1 : 0);
     if (name.endsWith("bias")) return new Float32Array(size);
     if (name === "logit_scale") return new Float32Array([Math.log(1 / 0.07)]);
+    if (name.includes("token_embedding")) return scaled(stream.normals(size), tokenScale);
     if (/embedding/.test(name) && !/patch|time/.test(name)) return scaled(stream.normals(size), 0.02);
     // Residual branches that begin at zero let a small model train fast (Dhariwal & Nichol 2021, ADM).
     if (

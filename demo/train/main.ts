@@ -14,7 +14,7 @@ const train = await loadPictures(await openDataset("emoji/train/mixed"));
 const held = await loadPictures(await openDataset("emoji/validation/mixed"));
 const vae = await trainVae(train, held, SEED, {
   name: "vae",
-  steps: 2600,
+  steps: 3000,
   learningRate: 2e-3,
   warmupSteps: 100,
   emaDecay: 0.998,
@@ -40,7 +40,7 @@ const weights = await trainTextToImage(
   SEED + 1n,
   {
     name: "text-to-image",
-    steps: Number(process.env.BASE_STEPS ?? 9000),
+    steps: Number(process.env.BASE_STEPS ?? 5000),
     learningRate: 1e-3,
     warmupSteps: 200,
     emaDecay: 0.999,

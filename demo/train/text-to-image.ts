@@ -43,10 +43,11 @@ export async function trainTextToImage(
   options: LoopOptions,
 ): Promise<ReadonlyMap<string, Float32Array>> {
   const objective = (p: Parameters) => {
-    const error = ops.sub(predict(p, vocabularySize), ops.input("noise", [BATCH, ...LATENT]));
-    return { loss: ops.mean(ops.square(error)), outputs: {} };
+    const error = ops.square(ops.sub(predict(p, vocabularySize), ops.input("noise", [BATCH, ...LATENT])));
+    const weight = ops.input("weight", [BATCH, 1, 1, 1]);
+    return { loss: ops.mean(ops.mul(error, weight)), outputs: {} };
   };
-  const training = await Training.create(objective, initialWeights(seed));
+  const training = await Training.create(objective, initialWeights(seed, 1));
   const abar = alphasCumprod(parseSchedulerConfig(SCHEDULER_CONFIG, "demo/train/settings.ts"));
 
   const batch = (step: number) => {
@@ -54,8 +55,9 @@ export async function trainTextToImage(
     const dropout = createPhiloxStream(seed, { iteration: step, index: 0, purpose: PURPOSE.dropout });
     const ids = rows.map((i) => (dropout.uniform() < DROPOUT ? emptyIds : train.ids[i]!));
     const timestep = createPhiloxStream(seed, { iteration: step, index: 0, purpose: PURPOSE.timestep });
-    // One of each sixteenth of the range: the loss's variance over t is not sampled anew each step.
-    const timesteps = rows.map((_, i) => Math.floor(((i + timestep.uniform()) * TIMESTEPS) / BATCH));
+    // One of each sixteenth of the distribution: the loss's variance over t is not sampled anew each step. The square
+    // root draws towards noise, where only the caption tells what the picture is.
+    const timesteps = rows.map((_, i) => Math.floor(Math.sqrt((i + timestep.uniform()) / BATCH) * TIMESTEPS));
     return noisyBatch(
       rows.map((i) => train.latents[i]!),
       ids,
@@ -113,6 +115,9 @@ function noisyBatch(
       timesteps.map((t) => abar[t]!),
     ),
     timestep: Float32Array.from(timesteps),
+    // 1/ᾱ turns an error of noise into one of velocity (Salimans & Ho 2022, §4, "SNR+1"). Errors of noise themselves are
+    // smallest at the noisy end: a small model then learns to look at the latents' last traces instead of the caption.
+    weight: Float32Array.from(timesteps, (t) => 1 / abar[t]!),
     ids: BigInt64Array.from(
       ids.flatMap((row) => [...row]),
       BigInt,

@@ -1,0 +1,71 @@
+import { SpinError } from "../core/errors.js";
+import type { RpcChannel } from "../core/service/client.js";
+import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
+import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
+import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
+import { type Evaluation, EvaluatorServiceService } from "../proto/gen/spin/v1/evaluator_service.js";
+import { SamplerKind } from "../proto/gen/spin/v1/sampling.js";
+import { RECIPE } from "./recipe.js";
+
+/** A checkpoint to evaluate. */
+export interface Candidate {
+  readonly name: string;
+  readonly digest: string;
+  /** Optimiser steps since the base. */
+  readonly steps: number;
+}
+
+/** Evaluates checkpoints on the same prompts and noise; reports pictures done. */
+export async function evaluateCheckpoints(
+  evaluator: RpcChannel,
+  candidates: readonly Candidate[],
+  prompts: DatasetRef,
+  onProgress: (label: string, done: number, total: number) => void,
+): Promise<Evaluation> {
+  const spec = EvaluationSpec.fromPartial({
+    checkpoints: candidates.map(({ name, digest, steps }) => ({
+      label: name,
+      checkpoint: { digest },
+      totalSteps: steps,
+    })),
+    prompts,
+    seeds: [...RECIPE.evaluationSeeds],
+    sampler: {
+      kind: SamplerKind.SAMPLER_KIND_DDIM,
+      numSteps: RECIPE.samplingSteps,
+      eta: 0,
+      guidanceScale: RECIPE.evaluationGuidance,
+    },
+    batchSize: 16,
+    scorers: ["scorer"],
+  });
+  const started = await evaluator.call(EvaluatorServiceService.startEvaluation, { requestId: "demo", spec });
+  const { evaluationId } = started.evaluation!;
+  let last = started.evaluation!;
+  const watch = evaluator.stream(EvaluatorServiceService.watchEvaluation, { evaluationId, afterSequence: 0 });
+  for await (const { event } of watch) {
+    if (event?.$case === "progress") onProgress(event.value.label, event.value.imagesDone, event.value.imagesTotal);
+    if (event?.$case === "stateChange") {
+      last = event.value;
+      if (ENDED.includes(last.state)) break;
+    }
+  }
+  if (last.state !== JobState.JOB_STATE_SUCCEEDED) {
+    throw new SpinError("internal", `the evaluation did not succeed: ${last.failure?.message ?? "no reason given"}`);
+  }
+  return last;
+}
+
+const ENDED = [JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED];
+
+/** The evaluation's report with the training curves, as one HTML file. */
+export async function fetchReport(
+  evaluator: RpcChannel,
+  evaluationId: string,
+  curves: readonly TrainingCurve[],
+): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  const request = { evaluationId, curves: [...curves] };
+  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) parts.push(data);
+  return Buffer.concat(parts);
+}
