@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { float16ToFloat32, float32ToFloat16 } from "../../core/checkpoint/float-formats.js";
 import type { Shape } from "../../core/graph/value.js";
 import { parseClipConfig } from "../../core/models/clip/config.js";
 import { cutVocabulary, writeClipTokenizer } from "../../core/models/clip/cut-vocabulary.js";
@@ -113,10 +114,12 @@ export async function trainScorer(
     preferenceRows,
     stages.preference,
   );
+  // Figures are of what is written: weights in half precision.
+  const written = new Map([...trained].map(([name, values]) => [name, float16ToFloat32(float32ToFloat16(values))]));
   const metrics = {
-    validation: await measure(trained, parts.validation),
-    test: await measure(trained, parts.test),
+    validation: await measure(written, parts.validation),
+    test: await measure(written, parts.test),
     contrastiveOnly: { test: await measure(matching.trained, parts.test) },
   };
-  await saveScorer(folder, json, IMAGE_SIZE, trained, shapes, metrics);
+  await saveScorer(folder, json, IMAGE_SIZE, written, shapes, metrics);
 }

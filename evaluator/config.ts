@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { LOG_LEVELS } from "../core/service/logging.js";
+
+/** What a person sets of an evaluator: by environment variable, or by a flag of the command line. */
+export const EVALUATOR_SETTINGS = {
+  /** Address to listen on. */
+  host: setting("HOST", text.prefault("127.0.0.1")),
+  /** 0: any free port. */
+  port: setting("PORT", port.prefault("50053")),
+  /** Where pictures are rendered; a generator of its own does not evict the trainer's θ_k in mid-iteration. */
+  generatorAddress: setting("GENERATOR_ADDRESS", address.prefault("127.0.0.1:50051")),
+  /** Folder with the scorers, named relative to it in requests. */
+  modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder that evaluations are kept in. */
+  evaluationsDir: setting("EVALUATIONS_DIR", text.prefault("runs/evaluations")),
+  /** Threads inside one operator of a scorer; 0: as many as there are cores. */
+  threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
+  /** Execution provider of the scorers. */
+  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
+} as const;
+
+export type EvaluatorConfig = Config<typeof EVALUATOR_SETTINGS>;

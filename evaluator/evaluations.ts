@@ -1,0 +1,283 @@
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { context } from "@opentelemetry/api";
+import { digestOf } from "../core/canonical-json.js";
+import { SpinError } from "../core/errors.js";
+import { asSpinError, reasonOf } from "../core/service/error-table.js";
+import type { Logger } from "../core/service/logging.js";
+import { withSpan } from "../core/service/tracing.js";
+import type { Timestamp } from "../proto/gen/google/protobuf/timestamp.js";
+import { JobState } from "../proto/gen/spin/v1/common.js";
+import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
+import { Evaluation, type WatchEvaluationResponse } from "../proto/gen/spin/v1/evaluator_service.js";
+import { EventLog } from "./event-log.js";
+import { openPrompts, type PromptSet } from "./prompts.js";
+import type { CheckedSpec } from "./requests.js";
+import { type EvaluationNotes, type EvaluationParts, runEvaluation } from "./run-evaluation.js";
+
+/** Evaluations that may wait while one is at work. */
+const MAX_QUEUED = 32;
+/** When to ask again where that many wait, in seconds. */
+const RETRY_SECONDS = 60;
+
+type Event = NonNullable<WatchEvaluationResponse["event"]>;
+
+interface Entry {
+  evaluation: Evaluation;
+  readonly requestDigest: string;
+  readonly controller: AbortController;
+  /** Undefined until somebody asks, for an evaluation of an earlier process. */
+  events: EventLog<WatchEvaluationResponse> | undefined;
+}
+
+/** All evaluations of this service: started, queued, run one after another, kept on disk. */
+export class Evaluations {
+  readonly #parts: EvaluationParts;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Entry>();
+  readonly #starting = new Map<string, Promise<Evaluation>>();
+  /** The end of the last evaluation in the queue. */
+  #last: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
+
+  private constructor(parts: EvaluationParts, log: Logger) {
+    this.#parts = parts;
+    this.#log = log;
+  }
+
+  /** Takes up what an earlier process left. What it had not finished counts as failed. */
+  static async open(parts: EvaluationParts, log: Logger): Promise<Evaluations> {
+    const evaluations = new Evaluations(parts, log);
+    for (const { evaluation, requestDigest } of await parts.store.load(log)) {
+      const entry = { evaluation, requestDigest, controller: new AbortController(), events: undefined };
+      evaluations.#entries.set(evaluation.evaluationId, entry);
+      if (isFinal(evaluation.state)) continue;
+      const error = new SpinError("unavailable", "the evaluator was stopped during the evaluation", {
+        remedy: "start it again under another request_id",
+      });
+      await evaluations.#finish(entry, error);
+    }
+    return evaluations;
+  }
+
+  /**
+   * Starts an evaluation, or returns the one that this request started before.
+   *
+   * @param given the specification as the request has it, whose digest tells repetitions from conflicts.
+   * @throws SpinError `alreadyExists` for the same request_id with another specification, `exhausted` when too many wait, `notFound`,
+   * `precondition` or `invalid` for what the specification names.
+   */
+  async start(requestId: string, given: EvaluationSpec, spec: CheckedSpec): Promise<Evaluation> {
+    const id = evaluationIdOf(requestId);
+    const requestDigest = digestOf(EvaluationSpec.toJSON(given));
+    for (let other = this.#starting.get(id); other !== undefined; other = this.#starting.get(id)) {
+      await other.catch(() => undefined);
+    }
+    const present = this.#entries.get(id);
+    if (present === undefined) {
+      const starting = this.#create(id, requestDigest, spec);
+      this.#starting.set(id, starting);
+      return starting.finally(() => this.#starting.delete(id));
+    }
+    if (present.requestDigest === requestDigest) return present.evaluation;
+    throw new SpinError("alreadyExists", `an evaluation with other content was started by the request "${requestId}"`, {
+      field: "request_id",
+      remedy: "choose another request_id",
+    });
+  }
+
+  /** @throws SpinError `notFound` */
+  get(id: string): Evaluation {
+    return this.#entry(id).evaluation;
+  }
+
+  /** Oldest first. */
+  list(): Evaluation[] {
+    const seconds = ({ createTime }: Evaluation) => Number(createTime!.seconds) + createTime!.nanos / 1e9;
+    return [...this.#entries.values()].map(({ evaluation }) => evaluation).sort((a, b) => seconds(a) - seconds(b));
+  }
+
+  /** Asks an evaluation to end; the one at work does so between two steps. @throws SpinError `notFound` */
+  async cancel(id: string): Promise<Evaluation> {
+    const entry = this.#entry(id);
+    const error = new SpinError("cancelled", "the evaluation was cancelled");
+    entry.controller.abort(error);
+    if (entry.evaluation.state === JobState.JOB_STATE_QUEUED) await this.#finish(entry, error);
+    return entry.evaluation;
+  }
+
+  /** An evaluation's events after a sequence number, as they come. @throws SpinError `notFound` */
+  async *watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<WatchEvaluationResponse> {
+    yield* (await this.#events(this.#entry(id))).follow(after, signal);
+  }
+
+  /** Ends all work; what was not finished counts as failed. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    const error = new SpinError("unavailable", "the evaluator was stopped during the evaluation", {
+      remedy: "start it again under another request_id",
+    });
+    for (const { controller } of this.#entries.values()) controller.abort(error);
+    await this.#last;
+  }
+
+  async #create(id: string, requestDigest: string, spec: CheckedSpec): Promise<Evaluation> {
+    if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
+    const states = [...this.#entries.values()].map(({ evaluation }) => evaluation.state);
+    if (states.filter((state) => state === JobState.JOB_STATE_QUEUED).length >= MAX_QUEUED) {
+      throw new SpinError("exhausted", `${MAX_QUEUED} evaluations wait already`, { retryAfterSeconds: RETRY_SECONDS });
+    }
+    const prompts = await openPrompts(spec.prompts, spec.maxPrompts);
+    for (const [i, name] of spec.scorers.entries()) await this.#requireScorer(name, i);
+    const entry: Entry = {
+      evaluation: Evaluation.fromPartial({
+        evaluationId: id,
+        spec: { ...spec, prompts: prompts.ref },
+        state: JobState.JOB_STATE_QUEUED,
+        numPrompts: prompts.prompts.length,
+        createTime: now(),
+      }),
+      requestDigest,
+      controller: new AbortController(),
+      events: new EventLog(),
+    };
+    await this.#parts.store.save(entry);
+    this.#entries.set(id, entry);
+    // The work belongs to the trace of the call that asked for it, though it outlives the call.
+    const caller = context.active();
+    this.#last = this.#last.then(() => context.with(caller, () => this.#run(entry, spec, prompts)));
+    return entry.evaluation;
+  }
+
+  async #requireScorer(name: string, index: number): Promise<void> {
+    const folder = join(this.#parts.modelDir, name);
+    if (
+      await stat(folder).then(
+        (found) => found.isDirectory(),
+        () => false,
+      )
+    )
+      return;
+    throw new SpinError("notFound", `there is no scorer "${name}"`, {
+      field: `spec.scorers[${index}]`,
+      file: folder,
+      remedy: "name a folder under the evaluator's MODEL_DIR",
+    });
+  }
+
+  /** Runs an evaluation to its end. Never rejects: the outcome is the evaluation's state. */
+  async #run(entry: Entry, spec: CheckedSpec, prompts: PromptSet): Promise<void> {
+    const { evaluationId: id } = entry.evaluation;
+    const log = this.#log.child({ evaluation: id });
+    const { signal } = entry.controller;
+    if (isFinal(entry.evaluation.state)) return;
+    try {
+      signal.throwIfAborted();
+      await this.#change(entry, { state: JobState.JOB_STATE_RUNNING });
+      const notes: EvaluationNotes = {
+        scorers: (scorers) =>
+          this.#save(entry, {
+            scorers: scorers.map(({ name, digest, pairAccuracy }) => ({ name, digest, pairAccuracy })),
+          }),
+        progress: (value) => this.#tell(entry, { $case: "progress", value }),
+        real: (real) => this.#save(entry, { real }),
+        result: async (value, computeFingerprint) => {
+          await this.#save(entry, withResult(entry.evaluation, value, computeFingerprint));
+          await this.#tell(entry, { $case: "result", value });
+        },
+      };
+      const attributes = { "spin.evaluation.id": id };
+      await withSpan("evaluation", { attributes }, () =>
+        runEvaluation({ id, spec, prompts }, this.#parts, notes, signal),
+      );
+      await this.#finish(entry);
+      log.info("evaluation succeeded");
+    } catch (error) {
+      log[signal.aborted ? "info" : "error"]({ err: error }, "evaluation ended early");
+      // A disk that is full refuses this too; then the state is at least told to those who ask.
+      await this.#finish(entry, error).catch((err: unknown) => log.error({ err }, "the outcome could not be saved"));
+    }
+  }
+
+  /** Brings an evaluation to its final state. */
+  async #finish(entry: Entry, thrown?: unknown): Promise<void> {
+    try {
+      await this.#change(entry, { ...outcomeOf(thrown, entry.controller.signal), endTime: now() });
+    } finally {
+      (await this.#events(entry)).end();
+    }
+  }
+
+  async #change(entry: Entry, change: Partial<Evaluation>): Promise<void> {
+    entry.evaluation = { ...entry.evaluation, ...change };
+    await this.#parts.store.save(entry);
+    await this.#tell(entry, { $case: "stateChange", value: entry.evaluation });
+  }
+
+  async #save(entry: Entry, change: Partial<Evaluation>): Promise<void> {
+    entry.evaluation = { ...entry.evaluation, ...change };
+    await this.#parts.store.save(entry);
+  }
+
+  async #tell(entry: Entry, event: Event): Promise<void> {
+    const events = await this.#events(entry);
+    const response: WatchEvaluationResponse = { sequence: events.nextSequence, time: now(), event };
+    await this.#parts.store.appendEvent(entry.evaluation.evaluationId, response);
+    events.append(response);
+  }
+
+  async #events(entry: Entry): Promise<EventLog<WatchEvaluationResponse>> {
+    if (entry.events === undefined) {
+      const { evaluationId, state } = entry.evaluation;
+      const events = await this.#parts.store.readEvents(evaluationId);
+      entry.events ??= new EventLog(events, isFinal(state));
+    }
+    return entry.events;
+  }
+
+  #entry(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry !== undefined) return entry;
+    throw new SpinError("notFound", `there is no evaluation "${id}"`, {
+      field: "evaluation_id",
+      remedy: "list evaluations to see which there are",
+    });
+  }
+}
+
+/** How an evaluation ended, by what was thrown. An abort has its own reason, whatever it was that gave up first. */
+function outcomeOf(thrown: unknown, signal: AbortSignal): Partial<Evaluation> {
+  if (thrown === undefined) return { state: JobState.JOB_STATE_SUCCEEDED };
+  const { kind, message } = asSpinError(signal.aborted ? signal.reason : thrown);
+  if (kind === "cancelled" && signal.aborted) return { state: JobState.JOB_STATE_CANCELLED };
+  return { state: JobState.JOB_STATE_FAILED, failure: { reason: reasonOf(kind), message } };
+}
+
+/** The same for the same request, whichever process answers it. */
+function evaluationIdOf(requestId: string): string {
+  return `evaluation-${createHash("sha256").update(requestId).digest("hex").slice(0, 16)}`;
+}
+
+/** Results in the order of the specification, whose checkpoint gets the digest that its pictures came with. */
+function withResult(
+  { spec, results }: Evaluation,
+  result: Evaluation["results"][number],
+  computeFingerprint: string,
+): Partial<Evaluation> {
+  const checkpoints = spec!.checkpoints.map((one) =>
+    one.label === result.label ? { ...one, checkpoint: { ...one.checkpoint!, digest: result.checkpointDigest } } : one,
+  );
+  const position = new Map(checkpoints.map(({ label }, i) => [label, i]));
+  const all = [...results, result].sort((a, b) => position.get(a.label)! - position.get(b.label)!);
+  return { spec: { ...spec!, checkpoints }, results: all, computeFingerprint };
+}
+
+export function isFinal(state: JobState): boolean {
+  return state !== JobState.JOB_STATE_QUEUED && state !== JobState.JOB_STATE_RUNNING;
+}
+
+function now(): Timestamp {
+  const ms = Date.now();
+  return { seconds: BigInt(Math.floor(ms / 1000)), nanos: (ms % 1000) * 1_000_000 };
+}

@@ -1,0 +1,73 @@
+import { z } from "zod";
+import {
+  checkpointRef,
+  datasetRef,
+  relativeName,
+  requestId,
+  samplerSettings,
+} from "../core/service/request-schemas.js";
+import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
+import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
+import type { EvaluatedCheckpoint, EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
+import type { ListEvaluationsRequest, StartEvaluationRequest } from "../proto/gen/spin/v1/evaluator_service.js";
+import type { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
+
+/** Schemas of the evaluator's requests, for `checkRequest`. They hold what the comments of the proto files promise. */
+
+/** What held-out real pictures are called in results. */
+export const REAL_LABEL = "real";
+
+/** An EvaluationSpec with everything that is required, and defaults filled in. */
+export interface CheckedSpec extends EvaluationSpec {
+  readonly checkpoints: (EvaluatedCheckpoint & { readonly checkpoint: CheckpointRef })[];
+  readonly prompts: DatasetRef;
+  readonly sampler: SamplerSettings;
+}
+
+const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
+const orDefault = (schema: z.ZodType<number>, value: number) =>
+  z.union([z.literal(0).transform(() => value), schema], { error: "0 or a number within the limits" });
+
+const label = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
+  .refine((text) => text !== REAL_LABEL, `another label: ${REAL_LABEL} stands for held-out real pictures`);
+
+const evaluatedCheckpoint = z.object({ label, checkpoint: checkpointRef, totalSteps: wholeNumber(0, 2 ** 32 - 1) });
+
+function areDistinct(values: readonly unknown[]): boolean {
+  return new Set(values).size === values.length;
+}
+
+const evaluationSpec: z.ZodType<CheckedSpec> = z
+  .object({
+    checkpoints: z
+      .array(evaluatedCheckpoint)
+      .min(1)
+      .max(64)
+      .refine((all) => areDistinct(all.map((one) => one.label)), "a label of its own for each checkpoint"),
+    baselineLabel: z.union([z.literal(""), label]),
+    prompts: datasetRef,
+    maxPrompts: wholeNumber(0, 2 ** 32 - 1),
+    seeds: z.array(z.bigint()).min(1).max(16).refine(areDistinct, "different seeds"),
+    sampler: samplerSettings,
+    batchSize: orDefault(wholeNumber(1, 256), 8),
+    scorers: z.array(relativeName).min(1).max(16).refine(areDistinct, "different scorers"),
+    bootstrapSamples: orDefault(wholeNumber(100, 100_000), 2000),
+    bootstrapSeed: z.bigint(),
+  })
+  .transform((spec) => ({ ...spec, baselineLabel: spec.baselineLabel || spec.checkpoints[0]!.label }))
+  .refine(({ checkpoints, baselineLabel }) => checkpoints.some((one) => one.label === baselineLabel), {
+    path: ["baselineLabel"],
+    error: "the label of one of the checkpoints",
+  });
+
+export const startEvaluationRequest: z.ZodType<StartEvaluationRequest & { spec: CheckedSpec }> = z.object({
+  requestId,
+  spec: evaluationSpec,
+});
+
+export const listEvaluationsRequest: z.ZodType<ListEvaluationsRequest> = z.object({
+  pageSize: orDefault(wholeNumber(1, 1000), 100),
+  pageToken: z.string(),
+});
