@@ -62,7 +62,7 @@ A small CLIPModel of PickScore's form (Kirstain et al. 2023): score = exp(logit_
 project's own engine on the training part of the built-in emoji data: contrastively on both styles, then on preference pairs (the winners'
 style over the other style of the same caption), the contrastive term kept at half weight. It opens in transformers as \`CLIPModel\`.
 
-Made by \`node dist/demo/train/main.js scorer\` after \`npm run build\`. Shares on captions that were in no training picture
+Made by \`node dist/demo/train/scorer-main.js\` after \`npm run build\`. Shares on captions that were in no training picture
 (validation: ${validation.captions} captions, test: ${test.captions}, two pictures each), ties half; the figures in full are in \`metrics.json\`:
 
 | | validation | test | test, before preferences |
