@@ -1,28 +1,9 @@
-import { jest } from "@jest/globals";
-import { runCommandLine } from "./command-line.js";
-
-/** Runs the command line and tells what it wrote. */
-async function run(...args: string[]) {
-  const written = { out: "", err: "" };
-  const write = (to: "out" | "err") => (text: string | Uint8Array) => {
-    written[to] += String(text);
-    return true;
-  };
-  const spies = [
-    jest.spyOn(process.stdout, "write").mockImplementation(write("out")),
-    jest.spyOn(process.stderr, "write").mockImplementation(write("err")),
-  ];
-  try {
-    return { code: await runCommandLine(args), ...written };
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-}
+import { commandLine as run } from "../test/support/run-command-line.js";
 
 test("help lists the commands and each command's help has examples", async () => {
   const all = await run("--help");
   expect(all.code).toBe(0);
-  for (const command of ["sample", "bench"]) {
+  for (const command of ["sample", "run", "evaluate", "serve", "bench"]) {
     expect(all.out).toContain(command);
     const { code, out } = await run(command, "--help");
     expect(code).toBe(0);
@@ -38,6 +19,10 @@ test.each([
   [["sample", "--seed", "1e3"], "Expected a whole number of 64 bits."],
   [["sample", "--sampler", "best"], "Allowed choices are ddim, pndm"],
   [["bench", "unet", "--batch", "-1"], "Expected a whole number from 1 to 4096."],
+  [["run", "--dataset", "emoji/winners"], "required option '--base <checkpoint>' not specified"],
+  [["run", "--beta", "0"], "Expected a number above 0."],
+  [["evaluate", "--checkpoint", "base"], "Expected label=checkpoint"],
+  [["serve", "generator", "--ports", "1"], "unknown option '--ports'"],
 ])("wrong usage as %j ends with 2 and says what is expected", async (args, message) => {
   const { code, err, out } = await run(...args);
   expect(code).toBe(2);
@@ -60,4 +45,20 @@ test("with --json failures and wrong usage are one line of JSON on standard outp
   expect(wrong.code).toBe(2);
   expect(JSON.parse(wrong.out)).toMatchObject({ error: { kind: "invalid" } });
   expect(failed.err + wrong.err).toBe("");
+});
+
+test("a service that is not there is named, with what to do", async () => {
+  const { code, err } = await run("run", "--trainer", "127.0.0.1:1", "--base", "base", "--dataset", "emoji/winners");
+  expect(code).toBe(1);
+  expect(err).toMatch(/^error: nothing answers at 127\.0\.0\.1:1 within 5 s; check that the service runs/);
+});
+
+test("flags of a service are its settings, checked before it starts", async () => {
+  const { code, err } = await run("serve", "trainer", "--port", "high", "--threads", "-1");
+  expect(code).toBe(1);
+  expect(err).toContain("--port: expected a whole number from 0 to 65535");
+  expect(err).toContain("--threads: expected a whole number from 0 to 1024");
+  const { out } = await run("serve", "trainer", "--help");
+  expect(out).toContain("--generator-addresses <value>");
+  expect(out).toContain("(GENERATOR_ADDRESS, default: 127.0.0.1:50051)");
 });

@@ -1,27 +1,32 @@
 import { Command, CommanderError } from "commander";
+import { SpinError } from "../core/errors.js";
 import { benchCommand } from "./bench/command.js";
+import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
+import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
+import { serveCommand } from "./serve/command.js";
 
-/** Exit codes: the work failed, or it was asked for in a way that cannot be understood. */
+/** Exit codes: the work failed; it was asked for in a way that cannot be understood; Ctrl-C, as shells have it. */
 const FAILED = 1;
 const USAGE = 2;
+const INTERRUPTED = 130;
 
 /**
  * Runs `spin-diffusion` with these arguments. Errors go to standard error as one sentence with what to do about it, or with
  * `--json` to standard output as `{"error": {…}}`.
- * @returns the exit code: 0, 1 where the work failed, 2 for wrong usage.
+ * @returns the exit code: 0, 1 where the work failed, 2 for wrong usage, 130 where it was given up.
  */
 export async function runCommandLine(args: readonly string[]): Promise<number> {
   const asJson = args.includes("--json");
   const program = createProgram(asJson);
   try {
     await program.parseAsync(args, { from: "user" });
-    return Number(process.exitCode ?? 0);
+    return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) {
       writeFailure(error, asJson);
-      return FAILED;
+      return error instanceof SpinError && error.kind === "cancelled" ? INTERRUPTED : FAILED;
     }
     if (error.exitCode === 0) return 0; // --help and --version
     if (asJson) writeFailure(usageError(error), asJson);
@@ -35,7 +40,8 @@ function createProgram(asJson: boolean): Command {
     .helpCommand(false)
     .showHelpAfterError("(--help tells the options)");
   const quiet = { writeErr: () => undefined };
-  for (const command of [sampleCommand(), benchCommand()]) program.addCommand(command);
+  const commands = [sampleCommand(), runCommand(), evaluateCommand(), serveCommand(), benchCommand()];
+  for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ sortOptions: false });
     if (command !== program) command.copyInheritedSettings(program);

@@ -23,7 +23,7 @@ export function writeFailure(error: unknown, asJson: boolean): void {
   }
   // A SpinError says it all; the stack of anything else is what its repair begins with.
   const text = error instanceof SpinError || !(error instanceof Error) ? known.message : error.stack;
-  process.stderr.write(`error: ${text}\n`);
+  process.stderr.write(`${known.kind === "cancelled" ? "" : "error: "}${text}\n`);
 }
 
 function failureJson({ kind, message, details }: SpinError): FailureJson {

@@ -1,0 +1,105 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { toIoError } from "../../core/checkpoint/io-errors.js";
+import type { RpcChannel } from "../../core/service/client.js";
+import type { EvaluationRow, FloorRow } from "../../evaluator/evaluation-row.js";
+import { evaluationRows } from "../../evaluator/rows.js";
+import { renderTable } from "../../evaluator/table.js";
+import type { TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
+import { type Evaluation, EvaluatorServiceService } from "../../proto/gen/spin/v1/evaluator_service.js";
+import { Progress } from "../progress.js";
+import { withService } from "../remote/connect.js";
+import { untilInterrupted } from "../remote/interrupt.js";
+import { isEnded, requireSuccess } from "../remote/jobs.js";
+import { toEvaluationSpec } from "./evaluation-spec.js";
+import type { EvaluateSettings } from "./settings.js";
+
+export interface EvaluationPlan {
+  /** Address of the evaluator. */
+  readonly evaluator: string;
+  /** What the evaluation is known by; the same name finds it again. */
+  readonly name: string;
+  readonly settings: EvaluateSettings;
+  /** Drawn in the report. */
+  readonly curves?: readonly TrainingCurve[];
+  /** File for the HTML report. */
+  readonly report?: string;
+}
+
+/** What an evaluation found, as it is printed under --json. */
+export interface EvaluationOutcome {
+  readonly evaluation_id: string;
+  /** The baseline first. */
+  readonly checkpoints: readonly EvaluationRow[];
+  /** What held-out real images reach. */
+  readonly real?: FloorRow;
+  readonly fingerprint: string;
+  /** Where the report was written. */
+  readonly report?: string;
+}
+
+/** Evaluates checkpoints, with progress on standard error, and fetches the report where one is wanted. */
+export async function evaluateAndReport(plan: EvaluationPlan): Promise<EvaluationOutcome> {
+  const { evaluator, name, settings, curves = [], report } = plan;
+  return withService(evaluator, async (service) => {
+    const evaluation = await untilInterrupted(`the evaluation ${name}`, (signal) =>
+      evaluate(service, name, settings, signal),
+    );
+    const { evaluationId, computeFingerprint: fingerprint } = evaluation;
+    if (report !== undefined) await writeReport(service, evaluationId, curves, report);
+    const { rows, floor } = evaluationRows(evaluation);
+    return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report };
+  });
+}
+
+/** The same for people. */
+export function formatOutcome({ checkpoints, real, report }: EvaluationOutcome): string {
+  return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${report === undefined ? "" : `report: ${report}\n`}`;
+}
+
+/** Starts the evaluation, or finds it, and follows it to its end. */
+async function evaluate(
+  evaluator: RpcChannel,
+  name: string,
+  settings: EvaluateSettings,
+  signal: AbortSignal,
+): Promise<Evaluation> {
+  const request = { requestId: name, spec: toEvaluationSpec(settings) };
+  const started = (await evaluator.call(EvaluatorServiceService.startEvaluation, request, { signal })).evaluation!;
+  const labels = settings.checkpoint.map(({ label }) => label);
+  const watch = { evaluationId: started.evaluationId, afterSequence: 0 };
+  const progress = new Progress("evaluating");
+  let last = started;
+  try {
+    for await (const { event } of evaluator.stream(EvaluatorServiceService.watchEvaluation, watch, { signal })) {
+      if (event?.$case === "progress") {
+        const { label, imagesDone, imagesTotal } = event.value;
+        progress.update(Math.max(0, labels.indexOf(label)) * imagesTotal + imagesDone, labels.length * imagesTotal);
+      } else if (event?.$case === "stateChange") {
+        last = event.value;
+        if (isEnded(last)) break;
+      }
+    }
+  } finally {
+    progress.end();
+  }
+  requireSuccess(last, "the evaluation");
+  return last;
+}
+
+async function writeReport(
+  evaluator: RpcChannel,
+  evaluationId: string,
+  curves: readonly TrainingCurve[],
+  file: string,
+): Promise<void> {
+  const parts: Uint8Array[] = [];
+  const request = { evaluationId, curves: [...curves] };
+  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) parts.push(data);
+  try {
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, Buffer.concat(parts));
+  } catch (error) {
+    throw toIoError(error, file, "write");
+  }
+}

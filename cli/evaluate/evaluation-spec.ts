@@ -1,0 +1,49 @@
+import { InvalidArgumentError } from "commander";
+import type { EvaluatedCheckpoint } from "../../proto/gen/spin/v1/evaluation.js";
+import { EvaluationSpec } from "../../proto/gen/spin/v1/evaluation.js";
+import { SamplerKind } from "../../proto/gen/spin/v1/sampling.js";
+import { seed } from "../options.js";
+import { checkpoint } from "../remote/references.js";
+import type { EvaluateSettings } from "./settings.js";
+
+const SAMPLER_KINDS = { ddim: SamplerKind.SAMPLER_KIND_DDIM, pndm: SamplerKind.SAMPLER_KIND_PNDM };
+
+/** The contract's form of an evaluation's settings; what does not go together, the evaluator tells. */
+export function toEvaluationSpec(settings: EvaluateSettings): EvaluationSpec {
+  const { sampler, steps, eta, guidance } = settings;
+  return EvaluationSpec.fromPartial({
+    checkpoints: [...settings.checkpoint],
+    baselineLabel: settings.baseline,
+    prompts: { name: settings.prompts, split: settings.split },
+    maxPrompts: settings.maxPrompts,
+    seeds: [...settings.seeds],
+    sampler: {
+      kind: sampler === undefined ? SamplerKind.SAMPLER_KIND_UNSPECIFIED : SAMPLER_KINDS[sampler],
+      numSteps: steps,
+      eta,
+      guidanceScale: guidance,
+    },
+    batchSize: settings.batch,
+    scorers: [...settings.scorer],
+    bootstrapSamples: settings.bootstrap,
+  });
+}
+
+/** Reads `label=checkpoint` or `label=checkpoint,steps`, for commander's repeatable option. */
+export function evaluatedCheckpoint(
+  text: string,
+  previous: readonly EvaluatedCheckpoint[] = [],
+): readonly EvaluatedCheckpoint[] {
+  const [, label, ref, steps = "0"] = /^([A-Za-z0-9._-]{1,64})=([^,]+)(?:,(\d{1,9}))?$/.exec(text) ?? [];
+  if (label === undefined) throw new InvalidArgumentError("Expected label=checkpoint or label=checkpoint,steps.");
+  return [...previous, { label, checkpoint: checkpoint(ref!), totalSteps: Number(steps) }];
+}
+
+/** Reads seeds between commas. */
+export function seeds(text: string): bigint[] {
+  return text.split(",").map((part) => {
+    const value = seed(part.trim());
+    if (value < 0n) throw new InvalidArgumentError("Expected seeds from 0.");
+    return value;
+  });
+}

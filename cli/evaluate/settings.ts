@@ -1,0 +1,21 @@
+import type { EvaluatedCheckpoint } from "../../proto/gen/spin/v1/evaluation.js";
+
+/** What an evaluation does. */
+export interface EvaluateSettings {
+  readonly checkpoint: readonly EvaluatedCheckpoint[];
+  /** Label that win rates are over; default: the first. */
+  readonly baseline?: string;
+  readonly prompts: string;
+  readonly split: string;
+  /** 0: all. */
+  readonly maxPrompts: number;
+  readonly seeds: readonly bigint[];
+  /** Default: the scheduler that each model names. */
+  readonly sampler?: "ddim" | "pndm";
+  readonly steps: number;
+  readonly eta: number;
+  readonly guidance: number;
+  readonly batch: number;
+  readonly scorer: readonly string[];
+  readonly bootstrap: number;
+}

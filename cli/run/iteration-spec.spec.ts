@@ -1,0 +1,65 @@
+import { checkRequest } from "../../core/service/validation.js";
+import { RateScheduleKind } from "../../proto/gen/spin/v1/training.js";
+import { startIterationRequest } from "../../trainer/requests.js";
+import { largestDivisor, toIterationSpec } from "./iteration-spec.js";
+import { type IterationSettings, OBJECTIVES } from "./settings.js";
+
+const SETTINGS: IterationSettings = {
+  objective: "spin",
+  beta: 5000,
+  errorSpace: "mu",
+  reduction: "sum",
+  steps: 50,
+  batch: 24,
+  draws: 2,
+  timesteps: "stratified",
+  microBatch: 12,
+  checkpointInterval: 0,
+  learningRate: 2e-5,
+  weightDecay: 0,
+  maxGradNorm: 0,
+  schedule: "linear",
+  warmup: 200,
+  scheduleSteps: 1000,
+  samplingSteps: 20,
+  eta: 1,
+  guidance: 7.5,
+  promptDropout: 0.1,
+  crop: "random",
+  flip: 0.5,
+  resolution: 512,
+};
+
+test.each(OBJECTIVES)("the settings of %s make a spec that the trainer accepts", (objective) => {
+  const spec = toIterationSpec({ ...SETTINGS, objective }, "first");
+  const checked = checkRequest(startIterationRequest, { requestId: "r", runId: "run", spec });
+  expect(checked.spec.objective.$case).toBe(objective === "spin-renoised" ? "spinRenoised" : objective);
+  expect(checked.spec.sampling.sampler === undefined).toBe(objective === "sft" || objective === "dpo");
+});
+
+test("every setting arrives, those that are 0 included", () => {
+  const spec = toIterationSpec({ ...SETTINGS, lambda: 0.5 }, "first");
+  expect(spec.objective).toMatchObject({
+    value: { weight: { $case: "lambda", value: 0.5 }, errorSpace: 2, reduction: 1 },
+  });
+  expect(spec.optimizer).toMatchObject({
+    learningRate: 2e-5,
+    weightDecay: 0,
+    maxGradNorm: 0,
+    schedule: RateScheduleKind.RATE_SCHEDULE_KIND_LINEAR,
+    warmupSteps: 200,
+    scheduleSteps: 1000,
+  });
+  expect(spec.sampling).toMatchObject({
+    drawsPerSample: 2,
+    promptDropout: 0.1,
+    batchSize: 12,
+    image: { resolution: 512, flipProbability: 0.5 },
+    sampler: { numSteps: 20, eta: 1, guidanceScale: 7.5 },
+  });
+  expect(spec).toMatchObject({ numSteps: 50, batchSize: 24, microBatchSize: 12 });
+});
+
+test("a sampling batch divides the batch", () => {
+  expect([1, 8, 16, 17, 24, 2048].map((batch) => largestDivisor(batch, 16))).toEqual([1, 8, 16, 1, 12, 16]);
+});
