@@ -20,8 +20,9 @@ const EVENTS_FILE = "events.jsonl";
 const storedSchema = z.object({ requestDigest: z.string(), evaluation: z.looseObject({}) });
 
 /**
- * Evaluations on disk, a folder each: `evaluation.json` (state and results), `events.jsonl`, `scores/<measured>.json` and `.jsonl` (a line
- * a picture), `pictures/<measured>/<prompt>.png` (those that the report shows). `measured` is a checkpoint's name for files or `real`.
+ * Evaluations on disk, a folder each: `evaluation.json` (state and results), `events.jsonl`, `scores/<measured>.json`
+ * and `.jsonl` (a line a picture), `pictures/<measured>/<prompt>.png` (those that the report shows). `measured` is a
+ * checkpoint's name for files or `real`.
  */
 export class EvaluationStore {
   readonly #folder: string;

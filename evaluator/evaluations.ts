@@ -65,8 +65,8 @@ export class Evaluations {
    * Starts an evaluation, or returns the one that this request started before.
    *
    * @param given the specification as the request has it, whose digest tells repetitions from conflicts.
-   * @throws SpinError `alreadyExists` for the same request_id with another specification, `exhausted` when too many wait, `notFound`,
-   * `precondition` or `invalid` for what the specification names.
+   * @throws SpinError `alreadyExists` for the same request_id with another specification, `exhausted` when too many
+   * wait, `notFound`, `precondition` or `invalid` for what the specification names.
    */
   async start(requestId: string, given: EvaluationSpec, spec: CheckedSpec): Promise<Evaluation> {
     const id = evaluationIdOf(requestId);

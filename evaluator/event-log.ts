@@ -29,7 +29,9 @@ export class EventLog<T> {
     this.#changed();
   }
 
-  /** Entries numbered above `after`, then those to come, until the end. @throws SpinError once the signal is aborted. */
+  /**
+   * Entries numbered above `after`, then those to come, until the end. @throws SpinError once the signal is aborted.
+   */
   async *follow(after: number, signal: AbortSignal): AsyncGenerator<T, void, undefined> {
     for (let next = after; ; next++) {
       while (next >= this.#entries.length) {

@@ -1,8 +1,8 @@
 import { SpinError } from "../core/errors.js";
 
 /**
- * What figures of two checkpoints must share to be compared. A few fields of JSON, kept with each checkpoint's scores; whatever else
- * differs (weights) is what the comparison is about.
+ * What figures of two checkpoints must share to be compared. A few fields of JSON, kept with each checkpoint's scores;
+ * whatever else differs (weights) is what the comparison is about.
  */
 export interface Protocol {
   /** In the order of the request. */
@@ -25,7 +25,10 @@ export interface Distance {
   readonly replicates: ArrayLike<number>;
 }
 
-/** All that was measured on a checkpoint's pictures, picture by picture: seed by seed, and within a seed prompt by prompt. */
+/**
+ * All that was measured on a checkpoint's pictures, picture by picture: seed by seed, and within a seed prompt by
+ * prompt.
+ */
 export interface PictureScores {
   readonly label: string;
   /** Empty for real pictures. */

@@ -20,7 +20,8 @@ export interface PromptSet {
  * Opens the prompts that a request names.
  *
  * @param maxPrompts most prompts to use, from the beginning; 0: all.
- * @throws SpinError `notFound` where there is no such set, `precondition` for another digest, `invalid` for too few prompts.
+ * @throws SpinError `notFound` where there is no such set, `precondition` for another digest, `invalid` for too few
+ * prompts.
  */
 export async function openPrompts(ref: DatasetRef, maxPrompts: number): Promise<PromptSet> {
   const named = SPLITS.some((split) => ref.name.split("/").includes(split));

@@ -40,11 +40,12 @@ export interface RenderedPicture {
 }
 
 /**
- * Has a generator render pictures and yields them in order. A call that fails because the generator is away or busy is made again
- * from the first batch that is not complete, so that every picture is computed in the batch it belongs to.
+ * Has a generator render pictures and yields them in order. A call that fails because the generator is away or busy is
+ * made again from the first batch that is not complete, so that every picture is computed in the batch it belongs to.
  *
- * @throws SpinError `precondition` where a picture was rendered with other weights than asked for, or two pictures with different
- * weights or fingerprints; `corrupt` where the stream is not what was asked for; else what the generator answers.
+ * @throws SpinError `precondition` where a picture was rendered with other weights than asked for, or two pictures with
+ * different weights or fingerprints; `corrupt` where the stream is not what was asked for; else what the generator
+ * answers.
  */
 export async function* renderPictures(
   channel: RpcChannel,

@@ -51,7 +51,8 @@ export interface EvaluationTask {
 }
 
 /**
- * Runs an evaluation: the held-out winners first, then the baseline, then the other checkpoints in their order, one after another.
+ * Runs an evaluation: the held-out winners first, then the baseline, then the other checkpoints in their order, one
+ * after another.
  *
  * @throws SpinError of whatever fails first: a scorer, the generator, the disk; `cancelled` once the signal is aborted.
  */

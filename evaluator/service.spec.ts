@@ -32,7 +32,10 @@ const others = await openDataset("emoji/other", "test");
 const captions = Array.from({ length: winners.size }, (_, i) => winners.item(i).caption);
 const digestOf = (name: string) => `sha256:${createHash("sha256").update(name).digest("hex")}`;
 
-/** What each checkpoint draws for the i-th prompt: `winners` the winner, `others` the other style, `half` now the one, now the other. */
+/**
+ * What each checkpoint draws for the i-th prompt: `winners` the winner, `others` the other style, `half` now the one,
+ * now the other.
+ */
 const drawn = async (checkpoint: string, i: number): Promise<RgbImage> =>
   (checkpoint === "winners" || (checkpoint === "half" && i % 2 === 0) ? winners : others).item(i).image();
 

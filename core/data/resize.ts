@@ -25,8 +25,8 @@ export type ResizeFilter = keyof typeof FILTERS;
 const FRACTION = 2 ** 22;
 
 /**
- * Resizes as Pillow does, to the last bit (Resample.c): the filter widens with the reduction, rows first, then columns, 8 bits
- * after each. This is what CLIP's published scorers were trained behind. Blocks while it computes.
+ * Resizes as Pillow does, to the last bit (Resample.c): the filter widens with the reduction, rows first, then columns,
+ * 8 bits after each. This is what CLIP's published scorers were trained behind. Blocks while it computes.
  */
 export function resizeLikePillow(image: RgbImage, width: number, height: number, filter: ResizeFilter): RgbImage {
   const wide = image.width === width ? image.data : alongRows(image, width, FILTERS[filter]);
@@ -34,7 +34,9 @@ export function resizeLikePillow(image: RgbImage, width: number, height: number,
   return { width, height, data: image.height === height ? wide : alongColumns(half, height, FILTERS[filter]) };
 }
 
-/** What one output element is made of: whole-number weights, in units of 1/FRACTION, of the elements from `first` on. */
+/**
+ * What one output element is made of: whole-number weights, in units of 1/FRACTION, of the elements from `first` on.
+ */
 interface Taps {
   readonly first: number;
   readonly weights: Float64Array;

@@ -4,8 +4,8 @@ import type { PhiloxStream } from "../../core/diffusion/philox.js";
 const MAX_SHIFT = 4;
 
 /**
- * A picture as a scorer might meet it: moved by some pixels, a little brighter or darker, stronger or weaker in contrast. Never
- * mirrored or turned, which would make captions wrong.
+ * A picture as a scorer might meet it: moved by some pixels, a little brighter or darker, stronger or weaker in
+ * contrast. Never mirrored or turned, which would make captions wrong.
  *
  * @param image [3, size, size] in [−1, 1] on white, which also fills what the shift uncovers.
  */

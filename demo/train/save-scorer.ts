@@ -13,7 +13,10 @@ export interface ScorerFigures {
   readonly contrastiveOnly: { readonly test: ScorerMetrics };
 }
 
-/** Writes weights in half precision, configurations and figures beside the tokenizer, in transformers' layout of a CLIPModel. */
+/**
+ * Writes weights in half precision, configurations and figures beside the tokenizer, in transformers' layout of a
+ * CLIPModel.
+ */
 export async function saveScorer(
   folder: string,
   config: object,
@@ -58,12 +61,14 @@ function readme({ validation, test, contrastiveOnly }: ScorerFigures): string {
   };
   return `# The built-in scorer
 
-A small CLIPModel of PickScore's form (Kirstain et al. 2023): score = exp(logit_scale)·cos(prompt, picture). Trained from scratch by this
-project's own engine on the training part of the built-in emoji data: contrastively on both styles, then on preference pairs (the winners'
-style over the other style of the same caption), the contrastive term kept at half weight. It opens in transformers as \`CLIPModel\`.
+A small CLIPModel of PickScore's form (Kirstain et al. 2023): score = exp(logit_scale)·cos(prompt, picture). Trained from
+scratch by this project's own engine on the training part of the built-in emoji data: contrastively on both styles, then
+on preference pairs (the winners' style over the other style of the same caption), the contrastive term kept at half
+weight. It opens in transformers as \`CLIPModel\`.
 
 Made by \`node dist/demo/train/scorer-main.js\` after \`npm run build\`. Shares on captions that were in no training picture
-(validation: ${validation.captions} captions, test: ${test.captions}, two pictures each), ties half; the figures in full are in \`metrics.json\`:
+(validation: ${validation.captions} captions, test: ${test.captions}, two pictures each), ties half; in full in
+\`metrics.json\`:
 
 | | validation | test | test, before preferences |
 | --- | --- | --- | --- |

@@ -14,7 +14,10 @@ const PURPOSE = { neighbours: 16, style: 17, augmentation: 18 } as const;
 /** Neighbours in the data share most words: they are the negatives that teach skin tone, gender, colour and number. */
 const NEIGHBOURS = 4;
 
-/** Rows of a contrastive batch in a mixed set (2i winner, 2i + 1 other, of one caption): each caption in one of its styles. */
+/**
+ * Rows of a contrastive batch in a mixed set (2i winner, 2i + 1 other, of one caption): each caption in one of its
+ * styles.
+ */
 export function contrastiveRows(seed: bigint, step: number, batch: number, size: number): number[] {
   const style = createPhiloxStream(seed, { iteration: step, index: 0, purpose: PURPOSE.style });
   return batchCaptions(seed, step, batch, size / 2).map((caption) => 2 * caption + style.integer(2));

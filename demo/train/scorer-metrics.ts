@@ -16,7 +16,10 @@ export interface ScorerMetrics {
   readonly captionAccuracy: number;
   /** The same against the one other caption that shares the most words with its own. */
   readonly hardCaptionAccuracy: number;
-  /** A picture in the less liked style with its own caption scores above a winner's picture with a wrong caption: mean over all. */
+  /**
+   * A picture in the less liked style with its own caption scores above a winner's picture with a wrong caption: mean
+   * over all.
+   */
   readonly contentOverStyle: number;
   /** Captions of the part; each has two pictures. */
   readonly captions: number;
@@ -25,7 +28,8 @@ export interface ScorerMetrics {
 /**
  * Measures a scorer on a mixed part (2i winner, 2i + 1 other, of one caption).
  *
- * @param hardFrom captions that the hardest wrong one is chosen from: all that exist, so that it differs in a word or two.
+ * @param hardFrom captions that the hardest wrong one is chosen from: all that exist, so that it differs in a word or
+ * two.
  */
 export async function scorerMetrics(
   weights: ReadonlyMap<string, Float32Array>,

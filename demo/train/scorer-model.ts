@@ -17,20 +17,20 @@ export interface ScorerLossWeights {
 export const EXCLUDED = -1e9;
 
 /**
- * Share of preferences taken to be the other way round. It bounds the margin that style alone can earn (at ln((1 − s)/s) the
- * gradient is zero), so that style does not drown what the picture shows.
+ * Share of preferences taken to be the other way round. It bounds the margin that style alone can earn (at ln((1 −
+ * s)/s) the gradient is zero), so that style does not drown what the picture shows.
  */
 const LABEL_SMOOTHING = 0.05;
 /** Keeps the logarithm finite where a softmax has underflowed. */
 const TINY = 1e-20;
 
 /**
- * The scorer's loss over a batch of captioned pictures: symmetric InfoNCE (Radford et al. 2021, figure 3) and, over the rows
- * (2i, 2i + 1) as winner and loser of one caption, the logistic loss of the difference of their scores (Kirstain et al. 2023,
- * equation 2).
+ * The scorer's loss over a batch of captioned pictures: symmetric InfoNCE (Radford et al. 2021, figure 3) and, over the
+ * rows (2i, 2i + 1) as winner and loser of one caption, the logistic loss of the difference of their scores (Kirstain
+ * et al. 2023, equation 2).
  *
- * Inputs: `pixels` [B, 3, S, S], `ids` [B, N], `ends` [B], `same` [B, B]: `EXCLUDED` where two rows share a caption and so are no
- * negatives of each other, else 0; 0 on the diagonal.
+ * Inputs: `pixels` [B, 3, S, S], `ids` [B, N], `ends` [B], `same` [B, B]: `EXCLUDED` where two rows share a caption and
+ * so are no negatives of each other, else 0; 0 on the diagonal.
  */
 export function scorerObjective(
   p: Parameters,

@@ -69,7 +69,8 @@ export interface ScorerStages {
 }
 
 /**
- * Trains the scorer and writes it, with its figures on the held-out parts, to `folder`, which transformers' CLIPModel opens.
+ * Trains the scorer and writes it, with its figures on the held-out parts, to `folder`, which transformers' CLIPModel
+ * opens.
  */
 export async function trainScorer(
   parts: ScorerParts,

@@ -11,7 +11,10 @@ import { cancelled } from "../../core/runtime/worker-host.js";
 import { fitPicture } from "./fit-picture.js";
 import type { CaptionedPicture, ScoredPictures, Scorer } from "./scorer.js";
 
-/** Every run has this many rows, the last filled up with repetitions, so that rounding never depends on how many there are. */
+/**
+ * Every run has this many rows, the last filled up with repetitions, so that rounding never depends on how many there
+ * are.
+ */
 const BATCH = 16;
 /** Embeddings of prompts that are kept: each checkpoint of an evaluation is asked about the same ones. */
 const MAX_KEPT_PROMPTS = 20_000;

@@ -3,8 +3,8 @@ import { resizeLikePillow } from "../../core/data/resize.js";
 import { clipPixels } from "../../core/models/clip/pixels.js";
 
 /**
- * A picture as a CLIPModel takes it, by transformers' CLIPImageProcessor: shorter side to `size` (Pillow's bicubic), a square out of
- * the middle, normalised. A picture of that size keeps every bit.
+ * A picture as a CLIPModel takes it, by transformers' CLIPImageProcessor: shorter side to `size` (Pillow's bicubic), a
+ * square out of the middle, normalised. A picture of that size keeps every bit.
  *
  * @returns [3, size, size]
  */

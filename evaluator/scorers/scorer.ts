@@ -19,7 +19,10 @@ export interface ScoredPictures {
 
 /** A model that tells how well a picture shows its prompt. Blocks while it computes: services hold it in a worker. */
 export interface Scorer {
-  /** @throws SpinError `internal` where a score is not finite; `cancelled` between two batches once the signal is aborted. */
+  /**
+   * @throws SpinError `internal` where a score is not finite; `cancelled` between two batches once the signal is
+   * aborted.
+   */
   score(pictures: readonly CaptionedPicture[], signal?: AbortSignal): Promise<ScoredPictures>;
   release(): Promise<void>;
 }
