@@ -11,3 +11,13 @@ export function useTemporaryFolder(): () => string {
   afterEach(() => rm(folder, { recursive: true, force: true }));
   return () => folder;
 }
+
+/** Gives all tests of a spec file one folder, removed after the last. */
+export function useSharedFolder(): () => string {
+  let folder = "";
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "spin-test-"));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+  return () => folder;
+}

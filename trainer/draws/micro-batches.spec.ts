@@ -49,7 +49,7 @@ test("references stay here when the feeds are handed over", async () => {
   const [micro] = await cut(all, 4, weightOf);
   const { real_reference: real, synthetic_reference: synthetic, weight } = micro!.feeds;
   expect(micro!.references).toEqual({ real, synthetic, weight });
-  structuredClone(micro!.feeds, { transfer: Object.values(micro!.feeds).map(({ buffer }) => buffer) });
+  structuredClone(micro!.feeds, { transfer: Object.values(micro!.feeds).map(({ buffer }) => buffer as ArrayBuffer) });
   expect(micro!.references!.real).toHaveLength(4);
 });
 
