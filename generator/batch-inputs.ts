@@ -27,6 +27,7 @@ const SIDES = [
  * its index alone.
  *
  * @param latentShape [C, h, w] at the resolution of the pictures
+ * @param beforeSample called before each sample is encoded; what it throws ends the preparation
  * @throws SpinError `invalid` for flips of a data set whose captions tell left from right
  */
 export async function batchInputs(
@@ -37,6 +38,7 @@ export async function batchInputs(
   settings: SamplingSettings,
   resolution: number,
   latentShape: readonly number[],
+  beforeSample: () => void = () => undefined,
 ): Promise<BatchInputs> {
   if (settings.image!.flipProbability > 0 && !source.flippable) {
     throw new SpinError("invalid", "captions of this data set tell what a mirror image would turn round", {
@@ -47,6 +49,7 @@ export async function batchInputs(
   const captions: string[] = [];
   const latents: Float32Array[][] = [[], []];
   for (let i = 0; i < settings.batchSize; i++) {
+    beforeSample();
     const index = job.firstIndex + i;
     const item = itemOfSample(job, index, source.size);
     const dropped = noiseStream(job, index, PURPOSE.promptDropout).uniform() < settings.promptDropout;

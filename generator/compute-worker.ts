@@ -27,13 +27,20 @@ function configured(): { models: LoadedModels; encoder: ConditionEncoder } {
   return { models, encoder };
 }
 
-/** Counts what a batch takes, and ends it between two runs once nobody waits for it any more. */
-function meter(what: string, signal: AbortSignal): { beforeRun: BeforeRun; cost: () => BatchCost } {
+/** Counts what a batch takes, and ends it between two runs or samples once nobody waits for it any more. */
+function meter(
+  what: string,
+  signal: AbortSignal,
+): { proceed: () => void; beforeRun: BeforeRun; cost: () => BatchCost } {
   const start = performance.now();
   let unetEvaluations = 0;
+  const proceed = () => {
+    if (signal.aborted) throw cancelled(what);
+  };
   return {
+    proceed,
     beforeRun(samples) {
-      if (signal.aborted) throw cancelled(what);
+      proceed();
       unetEvaluations += samples;
     },
     cost: () => ({
@@ -58,7 +65,7 @@ const methods: ComputeMethods = {
   },
 
   async draws({ checkpoint, spec, firstIndex }, signal) {
-    const { beforeRun, cost } = meter("sampling", signal);
+    const { proceed, beforeRun, cost } = meter("sampling", signal);
     const job = drawJob(spec, firstIndex);
     const settings = spec.settings!;
     const isPair = spec.form === SampleForm.SAMPLE_FORM_PAIR;
@@ -68,7 +75,8 @@ const methods: ComputeMethods = {
     const side = resolution / model.factor;
     const latentShape = [model.latentChannels, side, side];
     checkMessageSize(job, settings.batchSize, latentShape);
-    const inputs = await batchInputs(model, configured().encoder, source, job, settings, resolution, latentShape);
+    const { encoder } = configured();
+    const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
     const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
     return { draws, latentShape, states: inputs.states, cost: cost() };
   },
