@@ -48,7 +48,7 @@ async function runDemo(services: DemoServices): Promise<void> {
   const report = await fetchReport(services.evaluator, evaluation.evaluationId, curves);
   await writeFile(join(FOLDER, "report.html"), report);
   const seconds = (performance.now() - started) / 1000;
-  await printOutcome(evaluation, candidates, seconds, FOLDER);
+  await printOutcome(evaluation, seconds, FOLDER);
 }
 
 async function datasetRef(name: string, split: "train" | "test"): Promise<DatasetRef> {
