@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -10,23 +9,12 @@ import {
   RenderImagesResponse,
 } from "../../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../../test/support/generator-server.js";
+import { spansOf as record } from "../../test/support/spans.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { SpinError } from "../errors.js";
 import { createLogger } from "./logging.js";
 import { startTelemetry } from "./telemetry.js";
 import { contextOf, currentTraceparent, linksTo, recordSpan, withSpan } from "./tracing.js";
-
-interface Span {
-  readonly name: string;
-  readonly kind: number;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly startTimeUnixNano: string;
-  readonly endTimeUnixNano: string;
-  readonly links?: { traceId: string; spanId: string }[];
-  readonly status: { code?: number; message?: string };
-}
 
 const { getGenerator, renderImages } = GeneratorServiceService;
 const folder = useTemporaryFolder();
@@ -34,18 +22,7 @@ afterEach(() => {
   for (const api of [trace, context, metrics, propagation]) api.disable();
 });
 
-/** Runs work with telemetry to a file, and reads the spans back as a collector would. */
-async function spansOf(work: () => Promise<unknown>): Promise<Span[]> {
-  const file = join(folder(), "trace.jsonl");
-  const telemetry = await startTelemetry("test", { SPIN_TRACE_FILE: file });
-  await work();
-  await telemetry.shutdown();
-  const lines = (await readFile(file, "utf8")).trim().split("\n");
-  const requests = lines.map((line) => JSON.parse(line) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] });
-  return requests.flatMap(({ resourceSpans }) =>
-    resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
-  );
-}
+const spansOf = (work: () => Promise<unknown>) => record(join(folder(), "trace.jsonl"), work);
 
 describe("tracing to a file", () => {
   it("makes the client's span the parent of the server's, and that the parent of the handler's own, across awaits and streams", async () => {
