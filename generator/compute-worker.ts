@@ -6,6 +6,7 @@ import { SampleForm } from "../proto/gen/spin/v1/sampling.js";
 import { batchInputs } from "./batch-inputs.js";
 import { ConditionEncoder } from "./condition-encoder.js";
 import { drawJob } from "./draw-job.js";
+import { encodeDraws } from "./draw-message.js";
 import type { BeforeRun, DrawJob } from "./draws.js";
 import { LoadedModels, pictureSide } from "./loaded-models.js";
 import { renderPictures } from "./pictures.js";
@@ -27,24 +28,32 @@ function configured(): { models: LoadedModels; encoder: ConditionEncoder } {
   return { models, encoder };
 }
 
-/** Counts what a batch takes, and ends it between two runs or samples once nobody waits for it any more. */
-function meter(
-  what: string,
-  signal: AbortSignal,
-): { proceed: () => void; beforeRun: BeforeRun; cost: () => BatchCost } {
+/** What a batch takes, and whether anybody still waits for it. */
+interface Meter {
+  /** @throws SpinError `cancelled` once nobody does. */
+  readonly proceed: () => void;
+  readonly beforeRun: BeforeRun;
+  /** Seconds so far. */
+  readonly elapsed: () => number;
+  readonly cost: () => BatchCost;
+}
+
+function meter(what: string, signal: AbortSignal): Meter {
   const start = performance.now();
   let unetEvaluations = 0;
   const proceed = () => {
     if (signal.aborted) throw cancelled(what);
   };
+  const elapsed = () => (performance.now() - start) / 1000;
   return {
     proceed,
     beforeRun(samples) {
       proceed();
       unetEvaluations += samples;
     },
+    elapsed,
     cost: () => ({
-      seconds: (performance.now() - start) / 1000,
+      seconds: elapsed(),
       unetEvaluations,
       encodings: configured().encoder.takeCounts(),
       loaded: configured().models.digests,
@@ -64,9 +73,9 @@ const methods: ComputeMethods = {
     return indices.map((index) => opened.item(index).caption);
   },
 
-  async draws({ checkpoint, spec, firstIndex }, signal) {
-    const { proceed, beforeRun, cost } = meter("sampling", signal);
-    const job = drawJob(spec, firstIndex);
+  async draws({ checkpoint, spec, stamp }, signal) {
+    const { proceed, beforeRun, elapsed, cost } = meter("sampling", signal);
+    const job = drawJob(spec, stamp.firstIndex);
     const settings = spec.settings!;
     const isPair = spec.form === SampleForm.SAMPLE_FORM_PAIR;
     const source = await sources[isPair ? "pairs" : "images"](spec.dataset!, "spec.dataset");
@@ -78,7 +87,9 @@ const methods: ComputeMethods = {
     const { encoder } = configured();
     const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
     const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
-    return { draws, latentShape, states: inputs.states, cost: cost() };
+    const seconds = elapsed();
+    const message = encodeDraws({ draws, latentShape, states: inputs.states, seconds }, stamp);
+    return { message, cost: cost() };
   },
 
   async pictures({ checkpoint, job }, signal) {

@@ -2,7 +2,16 @@ import { metrics } from "@opentelemetry/api";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { METER } from "../core/service/tracing.js";
 import { ComputeQueue, type Place } from "./compute-queue.js";
-import type { BatchCost, ComputeMethods, WorkerSettings } from "./worker-contract.js";
+import type {
+  BatchCost,
+  CaptionsRequest,
+  ComputeMethods,
+  DrawsAnswer,
+  DrawsRequest,
+  PicturesAnswer,
+  PicturesRequest,
+  WorkerSettings,
+} from "./worker-contract.js";
 
 /** The compute worker behind its queue, measured. */
 export class Compute {
@@ -34,30 +43,20 @@ export class Compute {
   }
 
   /** Looks captions up. Throws as the worker does, `cancelled` once the signal is aborted. */
-  captions(
-    place: Place,
-    request: Parameters<ComputeMethods["captions"]>[0],
-    signal: AbortSignal,
-  ): ReturnType<ComputeMethods["captions"]> {
+  captions(place: Place, request: CaptionsRequest, signal: AbortSignal): Promise<string[]> {
     return place.run(signal, () => this.#worker.call("captions", request, { signal }));
   }
 
   /** Computes a batch of draws. Throws as `captions` does. */
-  draws(
-    place: Place,
-    request: Parameters<ComputeMethods["draws"]>[0],
-    signal: AbortSignal,
-  ): ReturnType<ComputeMethods["draws"]> {
-    const samples = request.spec.settings!.batchSize;
-    return place.run(signal, () => this.#measured("draws", samples, this.#worker.call("draws", request, { signal })));
+  draws(place: Place, request: DrawsRequest, signal: AbortSignal): Promise<DrawsAnswer> {
+    const { numSamples } = request.stamp;
+    return place.run(signal, () =>
+      this.#measured("draws", numSamples, this.#worker.call("draws", request, { signal })),
+    );
   }
 
   /** Computes a batch of pictures. Throws as `captions` does. */
-  pictures(
-    place: Place,
-    request: Parameters<ComputeMethods["pictures"]>[0],
-    signal: AbortSignal,
-  ): ReturnType<ComputeMethods["pictures"]> {
+  pictures(place: Place, request: PicturesRequest, signal: AbortSignal): Promise<PicturesAnswer> {
     const samples = request.job.items.length;
     return place.run(signal, () =>
       this.#measured("pictures", samples, this.#worker.call("pictures", request, { signal })),

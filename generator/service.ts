@@ -10,13 +10,11 @@ import {
   type RenderImagesRequest,
   type RenderImagesResponse,
   type SampleTrajectoriesRequest,
-  type SampleTrajectoriesResponse,
 } from "../proto/gen/spin/v1/generator_service.js";
 import type { CheckpointStore } from "./checkpoint-store.js";
 import type { Compute } from "./compute.js";
 import type { Place } from "./compute-queue.js";
 import { samplerChoice } from "./draw-job.js";
-import { drawBatch } from "./draw-message.js";
 import type { PictureJob } from "./pictures.js";
 import { type CheckedRender, checkRender, checkSampling } from "./requests.js";
 
@@ -34,9 +32,19 @@ const FORMATS: Partial<Record<ImageFormat, PictureJob["format"]>> = {
   [ImageFormat.IMAGE_FORMAT_WEBP]: "webp",
 };
 
+/** The contract, with draws that cross as they are: the worker has encoded them. */
+const CONTRACT = {
+  ...GeneratorServiceService,
+  sampleTrajectories: {
+    ...GeneratorServiceService.sampleTrajectories,
+    responseSerialize: (message: Buffer) => message,
+    responseDeserialize: (message: Buffer) => message,
+  },
+};
+
 /** The generator's methods over its parts. */
 export function generatorService(parts: GeneratorParts): BoundService {
-  return defineService(GeneratorServiceService, {
+  return defineService(CONTRACT, {
     sampleTrajectories: (request, { signal }) => sampleTrajectories(parts, request, signal),
     renderImages: (request, { signal }) => renderImages(parts, request, signal),
     getGenerator: async () => ({ generator: describe(parts) }),
@@ -47,7 +55,7 @@ async function* sampleTrajectories(
   { store, compute, fingerprint }: GeneratorParts,
   request: SampleTrajectoriesRequest,
   signal: AbortSignal,
-): AsyncGenerator<SampleTrajectoriesResponse> {
+): AsyncGenerator<Buffer> {
   const { spec, firstIndex, numSamples } = checkSampling(request, fingerprint);
   const specDigest = samplingSpecDigest(spec);
   const { batchSize } = spec.settings!;
@@ -57,18 +65,18 @@ async function* sampleTrajectories(
     try {
       for (let first = firstIndex; first < firstIndex + numSamples; first += batchSize) {
         const attributes = { "spin.first_index": first, "spin.num_samples": batchSize };
-        const batch = await withSpan("generator draws", { attributes }, async (span) => {
-          const answer = await compute.draws(place, { checkpoint, spec, firstIndex: first }, signal);
-          return drawBatch(answer, {
+        yield await withSpan("generator draws", { attributes }, async (span) => {
+          const stamp = {
             firstIndex: first,
             numSamples: batchSize,
             specDigest,
             checkpointDigest: checkpoint.digest,
             computeFingerprint: fingerprint.digest,
             traceparent: currentTraceparent(span),
-          });
+          };
+          const { message } = await compute.draws(place, { checkpoint, spec, stamp }, signal);
+          return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
         });
-        yield { batch };
       }
     } finally {
       release();

@@ -3,7 +3,7 @@ import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import type { SamplingSpec } from "../proto/gen/spin/v1/sampling.js";
 import type { CheckpointFolder } from "./checkpoint-folder.js";
 import type { CacheCounts } from "./condition-encoder.js";
-import type { Draws } from "./draws.js";
+import type { BatchStamp } from "./draw-message.js";
 import type { Picture, PictureJob } from "./pictures.js";
 
 /** What a compute worker is told once, before all else. */
@@ -25,13 +25,23 @@ export interface BatchCost {
   readonly loaded: readonly string[];
 }
 
+export interface DrawsRequest {
+  readonly checkpoint: CheckpointFolder;
+  /** A checked spec. */
+  readonly spec: SamplingSpec;
+  /** What the batch is stamped with; its first sample says which batch to compute. */
+  readonly stamp: BatchStamp;
+}
+
 export interface DrawsAnswer {
-  readonly draws: Draws;
-  /** [C, H, W] */
-  readonly latentShape: readonly number[];
-  /** Text states of the samples' captions, [S, L, X]. */
-  readonly states: { readonly shape: readonly number[]; readonly data: Float32Array };
+  /** A SampleTrajectoriesResponse, encoded. */
+  readonly message: Uint8Array;
   readonly cost: BatchCost;
+}
+
+export interface PicturesRequest {
+  readonly checkpoint: CheckpointFolder;
+  readonly job: PictureJob;
 }
 
 export interface PicturesAnswer {
@@ -39,23 +49,19 @@ export interface PicturesAnswer {
   readonly cost: BatchCost;
 }
 
+export interface CaptionsRequest {
+  readonly dataset: DatasetRef;
+  readonly indices: readonly number[];
+}
+
 /** What the generator's compute worker does; a type, as WorkerClient wants it. */
 export type ComputeMethods = {
   /** @throws SpinError `precondition` where the execution provider does not load. */
   configure(settings: WorkerSettings, signal: AbortSignal): Promise<void>;
   /** Captions of a data set. @throws SpinError `invalid` for an index outside */
-  captions(
-    request: { readonly dataset: DatasetRef; readonly indices: readonly number[] },
-    signal: AbortSignal,
-  ): Promise<string[]>;
-  /** The batch of a checked spec that begins with `firstIndex`. */
-  draws(
-    request: { readonly checkpoint: CheckpointFolder; readonly spec: SamplingSpec; readonly firstIndex: number },
-    signal: AbortSignal,
-  ): Promise<DrawsAnswer>;
-  /** A batch of pictures. */
-  pictures(
-    request: { readonly checkpoint: CheckpointFolder; readonly job: PictureJob },
-    signal: AbortSignal,
-  ): Promise<PicturesAnswer>;
+  captions(request: CaptionsRequest, signal: AbortSignal): Promise<string[]>;
+  /** Computes a batch of draws. */
+  draws(request: DrawsRequest, signal: AbortSignal): Promise<DrawsAnswer>;
+  /** Computes a batch of pictures. */
+  pictures(request: PicturesRequest, signal: AbortSignal): Promise<PicturesAnswer>;
 };
