@@ -70,7 +70,11 @@ const methods: ComputeMethods = {
 
   async captions({ dataset, indices }) {
     const opened = await sources.dataset(dataset, "dataset", "test");
-    return indices.map((index) => opened.item(index).caption);
+    return indices.map(({ index, field }) => {
+      if (index < opened.size) return opened.item(index).caption;
+      const message = `${field}: expected 0 to ${opened.size - 1} for the data set "${dataset.name}", got ${index}`;
+      throw new SpinError("invalid", message, { field });
+    });
   },
 
   async draws({ checkpoint, spec, stamp }, signal) {

@@ -1,4 +1,5 @@
-import { metrics } from "@opentelemetry/api";
+import { metrics, type ObservableResult } from "@opentelemetry/api";
+import type { SpinError } from "../core/errors.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { METER } from "../core/service/tracing.js";
 import { ComputeQueue, type Place } from "./compute-queue.js";
@@ -17,12 +18,13 @@ import type {
 export class Compute {
   readonly queue: ComputeQueue;
   readonly #worker = new WorkerClient<ComputeMethods>(new URL("./compute-worker.js", import.meta.url));
+  readonly #gauge = metrics.getMeter(METER).createObservableGauge("generator.queue.length", { unit: "{batch}" });
+  readonly #observe = (result: ObservableResult) => result.observe(this.queue.waiting);
   #loaded: readonly string[] = [];
 
   private constructor(capacity: number) {
     this.queue = new ComputeQueue(capacity);
-    const queued = metrics.getMeter(METER).createObservableGauge("generator.queue.length", { unit: "{batch}" });
-    queued.addCallback((result) => result.observe(this.queue.waiting));
+    this.#gauge.addCallback(this.#observe);
   }
 
   /** Starts the worker. @throws SpinError `precondition` where the execution provider does not work */
@@ -35,6 +37,11 @@ export class Compute {
       await compute.stop();
       throw error;
     }
+  }
+
+  /** Resolves when the worker ends by itself: nothing can be computed any more. */
+  get failed(): Promise<SpinError> {
+    return this.#worker.failed;
   }
 
   /** Digests of the checkpoints in memory, most recently used first. */
@@ -65,6 +72,7 @@ export class Compute {
 
   /** Ends the worker after the run at hand. */
   async stop(): Promise<void> {
+    this.#gauge.removeCallback(this.#observe);
     await this.#worker.stop();
   }
 

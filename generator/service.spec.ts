@@ -331,7 +331,7 @@ describe("RenderImages", () => {
         items: [{ caption: { $case: "captionIndex", value: 1e6 }, seed: 1n }],
         dataset: { name: "emoji", digest: "", split: "" },
       },
-      { kind: "invalid", field: "index" },
+      { kind: "invalid", field: "items[0].caption_index" },
     ],
     ["no sampler", { sampler: undefined }, { kind: "invalid", field: "sampler" }],
     [

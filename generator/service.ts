@@ -143,7 +143,9 @@ async function promptsOf(
   { dataset, items }: CheckedRender,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const indices = items.flatMap(({ caption }) => (caption.$case === "captionIndex" ? [caption.value] : []));
+  const indices = items.flatMap(({ caption }, item) =>
+    caption.$case === "captionIndex" ? [{ index: caption.value, field: `items[${item}].caption_index` }] : [],
+  );
   const captions = indices.length === 0 ? [] : await compute.captions(place, { dataset: dataset!, indices }, signal);
   let next = 0;
   return items.map(({ caption }) => (caption.$case === "prompt" ? caption.value : captions[next++]!));

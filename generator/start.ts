@@ -58,6 +58,10 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
     };
     const server = await startServer({ host, port, services: [generatorService(parts)], log });
     server.setServing(true);
+    void compute.failed.then((error) => {
+      log.error({ err: error }, "nothing can be served any more");
+      server.setServing(false);
+    });
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, device: parts.device, fingerprint: fingerprint.digest }, "generator is ready");
     const stop = async () => {

@@ -51,7 +51,8 @@ export interface PicturesAnswer {
 
 export interface CaptionsRequest {
   readonly dataset: DatasetRef;
-  readonly indices: readonly number[];
+  /** Each index with its field in the request, for errors. */
+  readonly indices: readonly { readonly index: number; readonly field: string }[];
 }
 
 /** What the generator's compute worker does; a type, as WorkerClient wants it. */

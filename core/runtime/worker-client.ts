@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { context, SpanStatusCode, trace } from "@opentelemetry/api";
 import { SpinError } from "../errors.js";
-import { buffersIn } from "./worker-host.js";
+import { buffersIn, cancelled } from "./worker-host.js";
 import type { WorkerMethods, WorkerRequest, WorkerResponse } from "./worker-protocol.js";
 
 interface CallOptions {
@@ -31,6 +31,8 @@ type Result<M extends WorkerMethods, K extends keyof M> = Awaited<ReturnType<M[K
 export class WorkerClient<M extends WorkerMethods> {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  /** Resolves when the worker ends by itself; every call fails from then on. */
+  readonly failed: Promise<SpinError>;
   #next = 0;
   #failure: SpinError | undefined;
 
@@ -38,8 +40,13 @@ export class WorkerClient<M extends WorkerMethods> {
   constructor(entry: URL) {
     this.#worker = new Worker(compiled(entry));
     this.#worker.on("message", (response: WorkerResponse) => this.#settle(response));
-    this.#worker.on("error", (cause) => this.#fail(`the compute worker failed: ${cause.message}`, cause));
-    this.#worker.on("exit", (code) => this.#fail(`the compute worker stopped with code ${code}`));
+    this.failed = new Promise((resolve) => {
+      const fail = (message: string, cause?: unknown): void => {
+        if (this.#failure === undefined) resolve(this.#fail(message, cause));
+      };
+      this.#worker.on("error", (cause) => fail(`the compute worker failed: ${cause.message}`, cause));
+      this.#worker.on("exit", (code) => fail(`the compute worker stopped with code ${code}`));
+    });
   }
 
   /** Number of calls not yet answered. */
@@ -54,6 +61,7 @@ export class WorkerClient<M extends WorkerMethods> {
     { signal, transfer = false }: CallOptions = {},
   ): Promise<Result<M, K>> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (signal?.aborted) throw cancelled(method);
     const id = this.#next++;
     const cancel = () => this.#post({ type: "cancel", id });
     signal?.addEventListener("abort", cancel, { once: true });
@@ -62,7 +70,6 @@ export class WorkerClient<M extends WorkerMethods> {
         this.#waiting.set(id, { resolve, reject, method, context: context.active() });
       });
       this.#post({ type: "call", id, method, argument }, transfer ? buffersIn(argument) : []);
-      if (signal?.aborted) cancel();
       return (await result) as Result<M, K>;
     } finally {
       signal?.removeEventListener("abort", cancel);
@@ -100,10 +107,12 @@ export class WorkerClient<M extends WorkerMethods> {
     span.end(response.endTime);
   }
 
-  #fail(message: string, cause?: unknown): void {
-    this.#failure ??= new SpinError("internal", message, { cause, remedy: "restart the service" });
-    for (const { reject } of this.#waiting.values()) reject(this.#failure);
+  #fail(message: string, cause: unknown): SpinError {
+    const failure = new SpinError("internal", message, { cause, remedy: "restart the service" });
+    this.#failure = failure;
+    for (const { reject } of this.#waiting.values()) reject(failure);
     this.#waiting.clear();
+    return failure;
   }
 }
 
