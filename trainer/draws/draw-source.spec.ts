@@ -212,6 +212,39 @@ test("a generator that comes back in time is used again", async () => {
   expect(fingerprints(await collected)).toEqual(rightOrder);
 });
 
+test("replicas that join are used, and those that left are asked nothing more", async () => {
+  const held = { open: () => {} };
+  const gate = new Promise<void>((resolve) => {
+    held.open = resolve;
+  });
+  const leaving = await generator(async (index) =>
+    index === 0 ? drawBatch(index) : gate.then(() => drawBatch(index)),
+  );
+  const joining = await generator();
+  const addresses = [leaving.address];
+  const generators = await Generators.connect(["generator:1"], log, {
+    resolve: async () => [...addresses],
+    pollMs: 50,
+  });
+  closing.push(() => generators.close());
+  const collected = collect(source(generators));
+  await until(() => leaving.asked.length >= 3);
+  addresses.push(joining.address);
+  await until(() => joining.asked.length > 0);
+  addresses.shift();
+  await until(() => !generators.channels.some(({ address }) => address === leaving.address));
+  const asked = leaving.asked.length;
+  expect(fingerprints(await collected)).toEqual(rightOrder);
+  expect(leaving.asked).toHaveLength(asked);
+  held.open();
+});
+
+test("a name stands for every address that it has, of one family", async () => {
+  const generators = await Generators.connect(["localhost:5", "[::1]:6", "127.0.0.1:7"], log);
+  closing.push(() => generators.close());
+  expect(generators.channels.map(({ address }) => address)).toEqual(["127.0.0.1:5", "[::1]:6", "127.0.0.1:7"]);
+});
+
 test("a cancellation ends waiting and the calls at work", async () => {
   let aborted = 0;
   const slow = await generator(async (_, signal) => {

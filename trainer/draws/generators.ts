@@ -6,12 +6,17 @@ import { asSpinError } from "../../core/service/error-table.js";
 import type { Logger } from "../../core/service/logging.js";
 import { type Generator, GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
 
-/** How often names are looked up again, for replicas that joined or left. */
-const POLL_MS = 5_000;
 /** Time for one replica to say what it is. */
 const ASK_TIMEOUT_MS = 5_000;
 /** Pause before all are asked again. */
 const ASK_AGAIN_MS = 500;
+
+export interface NameLookup {
+  /** `host:port` for every address of a name. Default: the system's resolver. */
+  readonly resolve?: (name: string) => Promise<readonly string[]>;
+  /** How often names are looked up again, for replicas that joined or left. Default: every 5 seconds. */
+  readonly pollMs?: number;
+}
 
 /**
  * The generators' replicas: every address of every configured name, each with a channel of its own. A channel over all
@@ -20,19 +25,21 @@ const ASK_AGAIN_MS = 500;
 export class Generators {
   readonly #names: readonly string[];
   readonly #log: Logger;
+  readonly #lookup: Required<NameLookup>;
   readonly #channels = new Map<string, RpcChannel>();
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
   #polling: Promise<void> = Promise.resolve();
 
-  private constructor(names: readonly string[], log: Logger) {
+  private constructor(names: readonly string[], log: Logger, lookup: NameLookup) {
     this.#names = names;
     this.#log = log;
+    this.#lookup = { resolve: addressesOf, pollMs: 5_000, ...lookup };
   }
 
   /** @param names as `generator:50051`; a name may stand for many addresses */
-  static async connect(names: readonly string[], log: Logger): Promise<Generators> {
-    const generators = new Generators(names, log);
+  static async connect(names: readonly string[], log: Logger, lookup: NameLookup = {}): Promise<Generators> {
+    const generators = new Generators(names, log, lookup);
     await generators.#resolve();
     generators.#polling = generators.#poll();
     return generators;
@@ -85,7 +92,7 @@ export class Generators {
   async #poll(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await sleep(POLL_MS, signal).catch(() => undefined);
+      await sleep(this.#lookup.pollMs, signal).catch(() => undefined);
       if (!signal.aborted) await this.#resolve();
     }
   }
@@ -96,7 +103,7 @@ export class Generators {
     let complete = true;
     for (const name of this.#names) {
       try {
-        for (const address of await addressesOf(name)) found.add(address);
+        for (const address of await this.#lookup.resolve(name)) found.add(address);
       } catch (error) {
         complete = false;
         this.#log.warn({ err: error, name }, "generator's name cannot be looked up");
