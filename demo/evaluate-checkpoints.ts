@@ -1,5 +1,6 @@
 import { SpinError } from "../core/errors.js";
 import type { RpcChannel } from "../core/service/client.js";
+import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
 import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
@@ -10,7 +11,7 @@ import { RECIPE } from "./recipe.js";
 /** A checkpoint to evaluate. */
 export interface Candidate {
   readonly name: string;
-  readonly digest: string;
+  readonly checkpoint: CheckpointRef;
   /** Optimiser steps since the base. */
   readonly steps: number;
 }
@@ -23,11 +24,7 @@ export async function evaluateCheckpoints(
   onProgress: (label: string, done: number, total: number) => void,
 ): Promise<Evaluation> {
   const spec = EvaluationSpec.fromPartial({
-    checkpoints: candidates.map(({ name, digest, steps }) => ({
-      label: name,
-      checkpoint: { digest },
-      totalSteps: steps,
-    })),
+    checkpoints: candidates.map(({ name, checkpoint, steps }) => ({ label: name, checkpoint, totalSteps: steps })),
     prompts,
     seeds: [...RECIPE.evaluationSeeds],
     sampler: {

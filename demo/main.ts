@@ -35,8 +35,12 @@ async function runDemo(services: DemoServices): Promise<void> {
   const trained = [sft, await train(spinRun, spin(1)), await train(spinRun, spin(2))];
 
   const candidates: Candidate[] = [
-    { name: "base", digest: base.digest, steps: 0 },
-    ...trained.map(({ name, digest }, i) => ({ name, digest, steps: [2, 1, 2][i]! * RECIPE.stepsPerIteration })),
+    { name: "base", checkpoint: base, steps: 0 },
+    ...trained.map(({ name, digest }, i) => ({
+      name,
+      checkpoint: { digest, modelName: "" }, // the generator fetches it from the trainer
+      steps: [2, 1, 2][i]! * RECIPE.stepsPerIteration,
+    })),
   ];
   const names = candidates.map(({ name }) => name);
   const evaluation = await evaluateCheckpoints(services.evaluator, candidates, test, (label, done, total) => {
