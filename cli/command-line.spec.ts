@@ -11,6 +11,10 @@ test("help lists the commands and each command's help has examples", async () =>
   }
 });
 
+test("the version is the package's", async () => {
+  expect(await run("--version")).toEqual({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: "" });
+});
+
 test.each([
   [["fly"], "unknown command 'fly'"],
   [["sample", "--model", "x"], "required option '--prompt <text>' not specified"],

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { SpinError } from "../core/errors.js";
+import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
@@ -37,6 +38,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 function createProgram(asJson: boolean): Command {
   const program = new Command("spin-diffusion")
     .description("Fine-tune text-to-image diffusion models by self-play, sample them and measure them.")
+    .version(VERSION)
     .helpCommand(false)
     .showHelpAfterError("(--help tells the options)");
   const quiet = { writeErr: () => undefined };
