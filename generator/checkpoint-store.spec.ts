@@ -101,6 +101,10 @@ test("an unknown name and an unknown digest say what to do", async () => {
 
 test("a digest alone finds a model folder that holds it, but not one that only says so", async () => {
   expect((await acquire(store(), byDigest(base))).checkpoint.folder).toBe(at("models/base"));
+  await cp(at("trainer/tuned"), at("models/some/tuned"), { recursive: true });
+  await rm(at("models/some/tuned/manifest.json"));
+  expect((await acquire(store(), byDigest(tuned))).checkpoint.folder).toBe(at("models/some/tuned"));
+  await rm(at("models/some"), { recursive: true });
   await cp(at(`trainer/tuned/${UNET_WEIGHTS}`), at(`models/base/${UNET_WEIGHTS}`)); // The manifest still says base.
   await expect(acquire(store(), byDigest(base))).rejects.toMatchObject({ kind: "notFound" });
 });

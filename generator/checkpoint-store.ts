@@ -128,10 +128,11 @@ export class CheckpointStore {
     return undefined;
   }
 
-  /** A model folder that says it is the checkpoint, and is: a volume shared with the trainer needs no transfer. */
+  /** A model folder with the digest: a volume shared with the trainer needs no transfer. Those that say otherwise are not hashed. */
   async #amongModels(digest: string): Promise<CheckpointFolder | undefined> {
     for (const folder of await modelFolders(this.#parts.modelDir)) {
-      if ((await claimedManifest(folder))?.digest !== digest) continue;
+      const claimed = await claimedManifest(folder);
+      if (claimed !== undefined && claimed.digest !== digest) continue;
       const manifest = await this.#parts.digests.manifest(folder);
       if (manifest.digest === digest) return checkpointFolder(folder, manifest);
     }
