@@ -130,19 +130,23 @@ class EvaluationRun {
     this.#shown = new Set(shownPrompts(task.prompts.prompts.length));
   }
 
-  /** Scores the held-out winners; their distances are between two halves of them, every other one. */
+  /**
+   * Scores the held-out winners. Their distances are between two halves of them, every other one, each with its neighbour
+   * for a unit: where neighbours are much alike, as in the built-in data, that takes noise away.
+   */
   async winners(resamples: readonly Int32Array[]): Promise<void> {
-    const { prompts } = this.#task;
+    const { prompts, spec } = this.#task;
     const size = prompts.prompts.length;
     const table = new ScoreTable(this.#parts.worker, this.#scorers, size);
     await this.#fill(table, REAL_LABEL, this.#realPictures());
     this.#winners = table.features;
     const [even, odd] = [everyOther(table.features, 0), everyOther(table.features, 1)];
-    const units = {
-      x: Int32Array.from({ length: even.rows }, (_, i) => 2 * i),
-      y: Int32Array.from({ length: odd.rows }, (_, i) => 2 * i + 1),
+    const pairs = promptOfPictures(odd.rows, 1);
+    const drawn = await drawResamples(odd.rows, spec.bootstrapSamples, spec.bootstrapSeed);
+    const measured = {
+      ...this.#measured(REAL_LABEL, "", table),
+      ...(await distances(even, odd, { x: pairs, y: pairs }, drawn)),
     };
-    const measured = { ...this.#measured(REAL_LABEL, "", table), ...(await distances(even, odd, units, resamples)) };
     await this.#save(measured);
     await this.#notes.real(resultOf(measured, undefined, { resamples, prompts: promptOfPictures(size, 1) }));
   }
@@ -239,9 +243,9 @@ class EvaluationRun {
   }
 }
 
-/** Rows first, first + 2, … */
+/** Rows first, first + 2, …; of an odd number of rows the last is left out. */
 function everyOther({ data, rows, columns }: Features, first: number): Features {
-  const count = Math.ceil((rows - first) / 2);
+  const count = Math.floor(rows / 2);
   const half = new Float32Array(count * columns);
   for (let i = 0; i < count; i++) {
     const row = first + 2 * i;

@@ -2,7 +2,7 @@ import type { CheckpointResult, Comparison, ScoreComparison } from "../proto/gen
 import { type Interval, percentileInterval } from "./metrics/bootstrap.js";
 import { bootstrapCmmd, cmmd, gaussianKernels } from "./metrics/cmmd.js";
 import type { Features } from "./metrics/features.js";
-import { bootstrapKid, kid, polynomialKernels } from "./metrics/kid.js";
+import { bootstrapKid, kidOverPrompts, polynomialKernels } from "./metrics/kid.js";
 import type { ResamplingUnits } from "./metrics/mmd.js";
 import { mean, summarise } from "./metrics/summary.js";
 import { compareScores } from "./metrics/win-rate.js";
@@ -26,7 +26,7 @@ export async function distances(
   const polynomial = await polynomialKernels(x, y);
   const gaussian = await gaussianKernels(x, y);
   return {
-    kid: { value: kid(polynomial), replicates: await bootstrapKid(polynomial, units, resamples) },
+    kid: { value: kidOverPrompts(polynomial, units), replicates: await bootstrapKid(polynomial, units, resamples) },
     cmmd: { value: cmmd(gaussian), replicates: await bootstrapCmmd(gaussian, units, resamples) },
   };
 }

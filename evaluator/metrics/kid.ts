@@ -1,7 +1,14 @@
 import { createPhiloxStream, type PhiloxStream } from "../../core/diffusion/philox.js";
 import { RANDOM_PURPOSE } from "./bootstrap.js";
 import type { Features } from "./features.js";
-import { bootstrapMmd, type KernelMatrices, kernelMatrices, type ResamplingUnits, squaredMmd } from "./mmd.js";
+import {
+  bootstrapMmd,
+  type KernelMatrices,
+  kernelMatrices,
+  type ResamplingUnits,
+  squaredMmd,
+  squaredMmdOverUnits,
+} from "./mmd.js";
 import { mean, standardDeviation } from "./summary.js";
 
 /** Rows of the two sets that make up one subset. */
@@ -24,7 +31,15 @@ export function kid(kernels: KernelMatrices): number {
   return squaredMmd(kernels, "unbiased");
 }
 
-/** KID of every resample, see `bootstrapMmd`; `percentileInterval` of it is KID's interval. */
+/**
+ * KID where pictures of one prompt, the real one's included, are not independent: over pairs of different prompts alone.
+ * A set against itself has 0, where `kid` would fall below it.
+ */
+export function kidOverPrompts(kernels: KernelMatrices, units: ResamplingUnits): number {
+  return squaredMmdOverUnits(kernels, units, "unbiased");
+}
+
+/** `kidOverPrompts` of every resample, see `bootstrapMmd`; `percentileInterval` of it is KID's interval. */
 export async function bootstrapKid(
   kernels: KernelMatrices,
   units: ResamplingUnits,

@@ -53,11 +53,21 @@ export function squaredMmd({ m, n, xx, yy, xy }: KernelMatrices, estimator: MmdE
 }
 
 /**
- * The squared MMD of every resample, for bootstrap intervals; with the same resamples for two checkpoints the
- * differences are paired. A unit drawn twice weighs double, but a row paired with its own copy is left out: it would be
- * the diagonal again. Of the diagonal `biased` keeps just the share 1/m that the estimate itself has.
+ * The squared MMD where rows of one unit are not independent, as pictures of one prompt, or a picture and the real one of
+ * its prompt. `unbiased` is then a mean over pairs of different units alone (Gretton et al. 2012, equation 4, which for
+ * paired sets leaves k(x_i, y_i) out); `biased` is `squaredMmd`.
+ */
+export function squaredMmdOverUnits(kernels: KernelMatrices, units: ResamplingUnits, estimator: MmdEstimator): number {
+  const numUnits = 1 + [...units.x, ...units.y].reduce((largest, unit) => Math.max(largest, unit), -1);
+  return estimateOf(unitTerms(kernels, units, numUnits), new Float64Array(numUnits).fill(1), estimator);
+}
+
+/**
+ * The squared MMD over units of every resample, for bootstrap intervals; with the same resamples for two checkpoints the
+ * differences are paired. A unit drawn twice weighs double, but is not paired with its own copy, whose rows are alike or
+ * the same: of pairs within one unit `biased` keeps just the share that the estimate itself has.
  * @param resamples units drawn with replacement, each array as long as there are units.
- * @returns one value a resample; NaN where a resample left no two different rows to compare.
+ * @returns one value a resample; NaN where a resample left no two different units to compare.
  */
 export async function bootstrapMmd(
   kernels: KernelMatrices,
@@ -66,64 +76,74 @@ export async function bootstrapMmd(
   estimator: MmdEstimator,
 ): Promise<Float64Array> {
   const numUnits = resamples[0]?.length ?? 0;
-  const x = within(kernels.xx, units.x, numUnits);
-  const y = within(kernels.yy, units.y, numUnits);
-  const across = blockSums(kernels.xy, units.x, units.y, numUnits);
+  const terms = unitTerms(kernels, units, numUnits);
   const pace = createPacer();
   const values = new Float64Array(resamples.length);
   for (const [r, resample] of resamples.entries()) {
     const copies = new Float64Array(numUnits);
     for (const unit of resample) copies[unit]! += 1;
-    values[r] =
-      resampledWithin(x, copies, estimator) +
-      resampledWithin(y, copies, estimator) -
-      (2 * quadratic(across, copies)) / (dot(x.rows, copies) * dot(y.rows, copies));
+    values[r] = estimateOf(terms, copies, estimator);
     await pace();
   }
   return values;
 }
 
-/** One set's kernel, summed over the rows of each pair of units: all that a resample of units needs. */
-interface UnitSums {
-  /** Σ k_ij over rows i of the one unit and j ≠ i of the other. [units, units] */
-  readonly pairs: Float64Array;
-  /** Σ k_ii over the rows of a unit. [units] */
-  readonly diagonal: Float64Array;
+/** A kernel matrix summed by units of its rows and columns: all that a resample of units needs. */
+interface UnitTerm {
+  /** Σ k over the rows of one unit and the columns of another; 0 for one and the same. [units, units] */
+  readonly apart: Float64Array;
+  /** Σ k over the rows and columns of one unit. [units] */
+  readonly together: Float64Array;
   /** Rows of a unit. [units] */
   readonly rows: Float64Array;
-  readonly totalRows: number;
+  /** Columns of a unit. [units] */
+  readonly columns: Float64Array;
+  /** Pairs of a row and a column of one unit, as part of all pairs. */
+  readonly togetherShare: number;
 }
 
-function within(kernel: Float64Array, units: Int32Array, numUnits: number): UnitSums {
-  const pairs = blockSums(kernel, units, units, numUnits);
-  const sums = new Float64Array(numUnits);
-  const rows = new Float64Array(numUnits);
-  for (const [i, value] of diagonal(kernel, units.length).entries()) {
-    const unit = units[i]!;
-    pairs[unit * (numUnits + 1)]! -= value;
-    sums[unit]! += value;
-    rows[unit]! += 1;
-  }
-  return { pairs, diagonal: sums, rows, totalRows: units.length };
+/** Within x, within y, across. */
+type UnitTerms = readonly [xx: UnitTerm, yy: UnitTerm, xy: UnitTerm];
+
+function unitTerms({ xx, yy, xy }: KernelMatrices, { x, y }: ResamplingUnits, numUnits: number): UnitTerms {
+  return [unitTerm(xx, x, x, numUnits), unitTerm(yy, y, y, numUnits), unitTerm(xy, x, y, numUnits)];
 }
 
-function blockSums(kernel: Float64Array, rows: Int32Array, columns: Int32Array, numUnits: number): Float64Array {
-  const sums = new Float64Array(numUnits ** 2);
+function unitTerm(kernel: Float64Array, rowUnits: Int32Array, columnUnits: Int32Array, numUnits: number): UnitTerm {
+  const apart = new Float64Array(numUnits ** 2);
   let k = 0;
-  for (const row of rows) {
+  for (const row of rowUnits) {
     const start = row * numUnits;
-    for (let j = 0; j < columns.length; j++) sums[start + columns[j]!]! += kernel[k++]!;
+    for (let j = 0; j < columnUnits.length; j++) apart[start + columnUnits[j]!]! += kernel[k++]!;
   }
-  return sums;
+  const together = diagonal(apart, numUnits);
+  for (let unit = 0; unit < numUnits; unit++) apart[unit * (numUnits + 1)] = 0;
+  const [rows, columns] = [countUnits(rowUnits, numUnits), countUnits(columnUnits, numUnits)];
+  return { apart, together, rows, columns, togetherShare: dot(rows, columns) / kernel.length };
 }
 
-function resampledWithin(set: UnitSums, copies: Float64Array, estimator: MmdEstimator): number {
-  const rows = dot(set.rows, copies);
-  let sameRow = 0; // pairs of a row with itself or its copy
-  for (let u = 0; u < copies.length; u++) sameRow += set.rows[u]! * copies[u]! ** 2;
-  const apart = quadratic(set.pairs, copies) / (rows ** 2 - sameRow);
-  if (estimator === "unbiased") return apart;
-  return apart + (dot(set.diagonal, copies) / rows - apart) / set.totalRows;
+function countUnits(units: Int32Array, numUnits: number): Float64Array {
+  const counts = new Float64Array(numUnits);
+  for (const unit of units) counts[unit]! += 1;
+  return counts;
+}
+
+function estimateOf([xx, yy, xy]: UnitTerms, copies: Float64Array, estimator: MmdEstimator): number {
+  return meanKernel(xx, copies, estimator) + meanKernel(yy, copies, estimator) - 2 * meanKernel(xy, copies, estimator);
+}
+
+function meanKernel(term: UnitTerm, copies: Float64Array, estimator: MmdEstimator): number {
+  let pairsTogether = 0; // each copy of a unit by itself
+  let pairsWithCopies = 0; // and with its other copies
+  for (let u = 0; u < copies.length; u++) {
+    const pairs = term.rows[u]! * term.columns[u]! * copies[u]!;
+    pairsTogether += pairs;
+    pairsWithCopies += pairs * copies[u]!;
+  }
+  const apart = quadratic(term.apart, copies) / (dot(term.rows, copies) * dot(term.columns, copies) - pairsWithCopies);
+  if (estimator === "unbiased" || term.togetherShare === 0) return apart;
+  const together = dot(term.together, copies) / pairsTogether;
+  return apart + term.togetherShare * (together - apart);
 }
 
 /** Σ_uv c_u c_v a_uv */

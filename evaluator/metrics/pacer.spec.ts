@@ -9,5 +9,5 @@ test("lets timers fire in the midst of a long computation", async () => {
   const end = performance.now() + 200;
   while (performance.now() < end) await pace();
   clearInterval(timer);
-  expect(ticks).toBeGreaterThan(10);
+  expect(ticks).toBeGreaterThan(3); // one a turn on a machine of its own, fewer on a busy one
 });
