@@ -1,3 +1,4 @@
+import { digestOf } from "../core/canonical-json.js";
 import { SpinError } from "../core/errors.js";
 import type { RpcChannel } from "../core/service/client.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
@@ -6,6 +7,7 @@ import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
 import { type Evaluation, EvaluatorServiceService } from "../proto/gen/spin/v1/evaluator_service.js";
 import { SamplerKind } from "../proto/gen/spin/v1/sampling.js";
+import { firstUsable, hasEnded } from "./jobs.js";
 import { RECIPE } from "./recipe.js";
 
 /** A checkpoint to evaluate. */
@@ -36,15 +38,17 @@ export async function evaluateCheckpoints(
     batchSize: 16,
     scorers: ["scorer"],
   });
-  const started = await evaluator.call(EvaluatorServiceService.startEvaluation, { requestId: "demo", spec });
-  const { evaluationId } = started.evaluation!;
-  let last = started.evaluation!;
+  let last = await firstUsable("evaluation", async (requestId) => {
+    const request = { requestId: `${requestId}-${digestOf(EvaluationSpec.toJSON(spec)).slice(7, 19)}`, spec };
+    return (await evaluator.call(EvaluatorServiceService.startEvaluation, request)).evaluation!;
+  });
+  const { evaluationId } = last;
   const watch = evaluator.stream(EvaluatorServiceService.watchEvaluation, { evaluationId, afterSequence: 0 });
   for await (const { event } of watch) {
     if (event?.$case === "progress") onProgress(event.value.label, event.value.imagesDone, event.value.imagesTotal);
     if (event?.$case === "stateChange") {
       last = event.value;
-      if (ENDED.includes(last.state)) break;
+      if (hasEnded(last)) break;
     }
   }
   if (last.state !== JobState.JOB_STATE_SUCCEEDED) {
@@ -52,8 +56,6 @@ export async function evaluateCheckpoints(
   }
   return last;
 }
-
-const ENDED = [JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED];
 
 /** The evaluation's report with the training curves, as one HTML file. */
 export async function fetchReport(

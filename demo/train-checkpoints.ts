@@ -3,8 +3,9 @@ import type { RpcChannel } from "../core/service/client.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
-import { CreateRunRequest, type Iteration, TrainerServiceService } from "../proto/gen/spin/v1/trainer_service.js";
+import { CreateRunRequest, TrainerServiceService } from "../proto/gen/spin/v1/trainer_service.js";
 import type { IterationSpec, StepMetrics } from "../proto/gen/spin/v1/training.js";
+import { firstUsable, hasEnded } from "./jobs.js";
 
 /** What came out of one iteration. */
 export interface Trained {
@@ -33,11 +34,11 @@ export async function trainIteration(
   spec: IterationSpec,
   onStep: (step: StepMetrics) => void,
 ): Promise<Trained> {
-  const requestId = `demo-${spec.displayName}`;
-  const started = await trainer.call(TrainerServiceService.startIteration, { requestId, runId, spec });
-  const { iterationId } = started.iteration!;
+  let last = await firstUsable(spec.displayName, async (requestId) => {
+    return (await trainer.call(TrainerServiceService.startIteration, { requestId, runId, spec })).iteration!;
+  });
+  const { iterationId } = last;
   const steps: StepMetrics[] = [];
-  let last = started.iteration!;
   const watch = trainer.stream(TrainerServiceService.watchIteration, { iterationId, afterSequence: 0 });
   for await (const { event } of watch) {
     if (event?.$case === "step") {
@@ -45,7 +46,7 @@ export async function trainIteration(
       onStep(event.value);
     } else if (event?.$case === "stateChange") {
       last = event.value;
-      if (ended(last)) break;
+      if (hasEnded(last)) break;
     }
   }
   if (last.state !== JobState.JOB_STATE_SUCCEEDED) {
@@ -55,8 +56,4 @@ export async function trainIteration(
     );
   }
   return { name: spec.displayName, digest: last.checkpointDigest, parentDigest: last.baseDigest, steps };
-}
-
-function ended({ state }: Iteration): boolean {
-  return [JobState.JOB_STATE_SUCCEEDED, JobState.JOB_STATE_FAILED, JobState.JOB_STATE_CANCELLED].includes(state);
 }
