@@ -1,7 +1,8 @@
 # One image for generator, trainer and evaluator: the command says which, as `dist/generator/main.js`.
 # Targets: `cpu`, which is the default, and `cuda`.
 ARG NODE_IMAGE=node:24-bookworm-slim
-# CUDA and cuDNN that the onnxruntime-node of package.json wants: ONNXRUNTIME below, this line and package.json change together.
+# CUDA and cuDNN that the onnxruntime-node of package.json wants; ONNXRUNTIME below, this line and package.json change
+# together.
 ARG CUDA_IMAGE=nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04
 
 

@@ -1,6 +1,6 @@
 /**
- * Health probe for container engines and scripts: `health.mjs [HOST:PORT] [SERVICE]` asks grpc.health.v1.Health/Check.
- * Exit code 0: SERVING; 1: anything else; 2: no address. It speaks HTTP/2 itself, because a probe runs every few seconds and
+ * Health probe for container engines and scripts: `health.mjs [HOST:PORT] [SERVICE]` calls grpc.health.v1's Check.
+ * Exit code 0: SERVING; 1: anything else; 2: no address. It speaks HTTP/2 itself: a probe runs every few seconds, and
  * loading a gRPC library takes twice as long as all the rest.
  */
 import { connect } from "node:http2";
@@ -30,7 +30,8 @@ call.on("data", (chunk) => chunks.push(chunk));
 call.on("error", (error) => end(1, `${address}: ${error.message}`));
 call.on("end", () => {
   const code = trailers["grpc-status"];
-  if (code !== "0") end(1, `${address}: gRPC status ${code ?? "missing"} ${trailers["grpc-message"] ?? ""}`);
+  const reason = decodeURIComponent(trailers["grpc-message"] ?? "");
+  if (code !== "0") end(1, `${address}: gRPC status ${code ?? "missing"} ${reason}`);
   const status = statusOf(Buffer.concat(chunks));
   end(status === SERVING ? 0 : 1, `${address}: ${STATUSES[status] ?? status}`);
 });

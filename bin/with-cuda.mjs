@@ -1,12 +1,21 @@
 /**
- * Entry point of the CUDA image: `with-cuda.mjs PROGRAM [ARGUMENT …]` has the CUDA provider compute a sum, then runs the
- * program. Where the sum fails it says why and what is there, and ends with 1. DEVICE=cpu leaves the check out.
+ * Entry point of the CUDA image: `with-cuda.mjs PROGRAM [ARGUMENT …]` has the CUDA provider compute a sum, then runs
+ * the program. Where the sum fails it says why and what is there, and ends with 1. DEVICE=cpu leaves the check out.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+
+const REMEDIES = [
+  "What helps:",
+  "- no GPU or no driver: install NVIDIA's driver and container toolkit on the host, and give the container a GPU",
+  "  (deploy/compose.gpu.yaml, or docker run --gpus device=0)",
+  "- a library not found, or of another version: build the image anew with a CUDA_IMAGE of CUDA 12 with cuDNN 9",
+  "- no provider: build the target `cuda` anew; it fetches the provider from NuGet",
+  "- no GPU wanted: use the target `cpu`, or set DEVICE=cpu",
+];
 
 const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) fail("usage: with-cuda.mjs PROGRAM [ARGUMENT …]");
@@ -17,10 +26,12 @@ await import(pathToFileURL(resolve(program)).href);
 /** In a process of its own, whose end gives back the GPU memory that the check took. */
 function checkCuda() {
   const module = new URL("../dist/core/runtime/check-device.js", import.meta.url).href;
-  const script = `import { checkDevice } from ${JSON.stringify(module)}; await checkDevice("cuda").catch(({ message }) => {
-    console.error(message);
-    process.exitCode = 1;
-  });`;
+  const script = `
+    import { checkDevice } from ${JSON.stringify(module)};
+    await checkDevice("cuda").catch(({ message }) => {
+      console.error(message);
+      process.exitCode = 1;
+    });`;
   const { status, signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
     encoding: "utf8",
   });
@@ -28,15 +39,6 @@ function checkCuda() {
   const reason = stderr.trim() || `the check ended with ${signal ?? status}`;
   fail(["the CUDA provider does not work here", reason, "", ...inventory(), "", ...REMEDIES].join("\n"));
 }
-
-const REMEDIES = [
-  "What helps:",
-  "- no GPU or no driver: install NVIDIA's driver and container toolkit on the host, and give the container a GPU",
-  "  (deploy/compose.gpu.yaml, or docker run --gpus device=0)",
-  "- a library not found, or of another version: build the image anew with a CUDA_IMAGE of CUDA 12 with cuDNN 9",
-  "- no provider: build the target `cuda` anew; it fetches the provider from NuGet",
-  "- no GPU wanted: use the target `cpu`, or set DEVICE=cpu",
-];
 
 /** What of all that CUDA needs is there. */
 function inventory() {

@@ -1,5 +1,5 @@
-"""Scripts a run against running services: iterations of self-play from the built-in base, an evaluation of the base and of
-every iteration, a table and the HTML report. What it needs is in requirements.txt; the contracts come from proto/.
+"""Scripts a run against running services: iterations of self-play from the built-in base, an evaluation of the base and
+of every iteration, a table and the HTML report. What it needs is in requirements.txt; the contracts come from proto/.
 """
 
 import argparse
@@ -27,9 +27,8 @@ def load_contracts(proto: Path) -> None:
     folder = tempfile.TemporaryDirectory(prefix="spin-contracts-")
     well_known = importlib.resources.files("grpc_tools") / "_proto"
     files = [str(file) for file in sorted((proto / "spin" / "v1").glob("*.proto"))]
-    code = protoc.main(
-        ["protoc", f"-I{proto}", f"-I{well_known}", f"--python_out={folder.name}", f"--grpc_python_out={folder.name}", *files]
-    )
+    outputs = [f"--python_out={folder.name}", f"--grpc_python_out={folder.name}"]
+    code = protoc.main(["protoc", f"-I{proto}", f"-I{well_known}", *outputs, *files])
     if code != 0 or not files:
         raise SystemExit(f"error: no code could be generated from {proto}/spin/v1; name the folder with --proto")
     sys.path.insert(0, folder.name)
@@ -65,8 +64,9 @@ def main() -> None:
     for k in range(1, options.iterations + 1):
         label = f"spin-{k}"
         digest, metrics = iterate(trainer, options, run.run_id, label)
+        steps = k * options.steps
         checkpoints.append(
-            evaluation_pb2.EvaluatedCheckpoint(label=label, checkpoint={"digest": digest}, total_steps=k * options.steps)
+            evaluation_pb2.EvaluatedCheckpoint(label=label, checkpoint={"digest": digest}, total_steps=steps)
         )
         curves.append(evaluation_pb2.TrainingCurve(label=label, steps=metrics))
 
@@ -84,14 +84,15 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--trainer", default="127.0.0.1:50052", metavar="HOST:PORT", help="address of the trainer")
     parser.add_argument("--evaluator", default="127.0.0.1:50053", metavar="HOST:PORT", help="address of the evaluator")
-    parser.add_argument("--base", default="base", metavar="NAME", help="model to start from, under the services' MODEL_DIR")
+    parser.add_argument(
+        "--base", default="base", metavar="NAME", help="model to start from, under the services' MODEL_DIR"
+    )
     parser.add_argument("--dataset", default="emoji/winners", metavar="NAME", help="real images and captions")
     parser.add_argument("--iterations", type=int, default=2, metavar="COUNT", help="iterations of self-play")
     parser.add_argument("--steps", type=int, default=20, metavar="COUNT", help="optimiser steps of each iteration")
-    parser.add_argument("--max-prompts", type=int, default=32, metavar="COUNT", help="prompts of the evaluation; 0: all")
-    parser.add_argument(
-        "--name", default=f"iterate-{time.time_ns() // 1_000_000:x}", help="the same name again goes on with what exists"
-    )
+    parser.add_argument("--max-prompts", type=int, default=32, metavar="COUNT", help="prompts to evaluate; 0: all")
+    name = f"iterate-{time.time_ns() // 1_000_000:x}"
+    parser.add_argument("--name", default=name, help="the same name again goes on with what exists")
     parser.add_argument(
         "--report", type=Path, default=Path("iterate-report.html"), metavar="FILE", help="where to write the report"
     )
@@ -182,7 +183,7 @@ def evaluate(evaluator, options: argparse.Namespace, checkpoints: list):
 
 
 def follow(watch: Callable[[int], Iterator]) -> Iterator:
-    """A job's events from its beginning to its end; after a broken connection, from the event after the last one that came."""
+    """A job's events from its beginning to its end; after a broken connection, from the one after the last."""
     sequence = failures = 0
     while True:
         try:

@@ -1,6 +1,6 @@
 /**
- * Scripts a run against running services: iterations of self-play from the built-in base, an evaluation of the base and of
- * every iteration, a table and the HTML report. `npm run build`, then `node dist/examples/iterate.js --help`.
+ * Scripts a run against running services: iterations of self-play from the built-in base, an evaluation of the base and
+ * of every iteration, a table and the HTML report. `npm run build`, then `node dist/examples/iterate.js --help`.
  */
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -163,7 +163,7 @@ async function evaluate(checkpoints: EvaluationSpec["checkpoints"]): Promise<Eva
   return last;
 }
 
-/** A job's events from its beginning to its end; after a broken connection, from the event after the last one that came. */
+/** A job's events from its beginning to its end; after a broken connection, from the one after the last that came. */
 async function* follow<Event extends { readonly sequence: number }>(
   watch: (afterSequence: number) => AsyncIterable<Event>,
 ): AsyncGenerator<Event> {
