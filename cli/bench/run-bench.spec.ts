@@ -40,6 +40,7 @@ test("a profile tells of each session which operators take the time", async () =
   const profile = join(folder(), "profile.txt");
   await runBench("step", { ...FEW, model: await bareModel(), profile });
   const text = await readFile(profile, "utf8");
+  expect(text).toMatch(/^bench step: \d+\.\d+ ms, median of 3$/m);
   expect(text).toMatch(/^reference: \d+\.\d+ ms a run, average of 3$/m);
   expect(text).toMatch(/^training: \d+\.\d+ ms a run, average of 3$/m);
   expect(text).toMatch(/^Conv +\d+ +\d+\.\d+ +\d+\.\d %$/m);

@@ -56,7 +56,7 @@ export async function runBench(name: BenchmarkName, settings: BenchSettings): Pr
   try {
     const prefix = profiles && join(profiles, "profile-");
     const result = await runMeasured(name, settings, prefix);
-    if (prefix !== undefined) await writeProfile(settings.profile!, prefix);
+    if (prefix !== undefined) await writeProfile(settings.profile!, prefix, result);
     return result;
   } finally {
     if (profiles !== undefined) await rm(profiles, { recursive: true });
@@ -91,9 +91,11 @@ async function runMeasured(name: BenchmarkName, settings: BenchSettings, prefix?
   }
 }
 
-async function writeProfile(file: string, prefix: string): Promise<void> {
+/** The sessions' tables below the whole repetition's time: what they leave of it is spent outside the graphs. */
+async function writeProfile(file: string, prefix: string, { bench, ms, all_ms: all }: BenchResult): Promise<void> {
+  const heading = `bench ${bench}: ${ms.toFixed(2)} ms, median of ${all.length}`;
   try {
-    await writeFile(file, formatProfiles(await readProfiles(prefix)));
+    await writeFile(file, `${heading}\n\n${formatProfiles(await readProfiles(prefix))}`);
   } catch (error) {
     throw toIoError(error, file, "write");
   }
