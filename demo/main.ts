@@ -1,12 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeFailure } from "../cli/failure.js";
 import { digestFolder } from "../core/checkpoint/manifest.js";
 import { openDataset } from "../core/data/open-dataset.js";
 import { startTelemetry } from "../core/service/telemetry.js";
 import { withSpan } from "../core/service/tracing.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { type Candidate, evaluateCheckpoints, fetchReport } from "./evaluate-checkpoints.js";
+import { interruption } from "./interruption.js";
 import { printOutcome } from "./outcome.js";
 import { OverallProgress } from "./overall-progress.js";
 import { RECIPE, SFT, spin } from "./recipe.js";
@@ -72,12 +74,19 @@ function stageCosts(prompts: number): Map<string, number> {
   ]);
 }
 
-await mkdir(FOLDER, { recursive: true });
 const telemetry = await startTelemetry("demo");
-const services = await startServices(FOLDER);
 try {
-  await Promise.race([withSpan("demo", {}, () => runDemo(services)), services.failed]);
+  await mkdir(FOLDER, { recursive: true });
+  const services = await startServices(FOLDER, interruption());
+  try {
+    await Promise.race([withSpan("demo", {}, () => runDemo(services)), services.failed]);
+  } finally {
+    await services.stop();
+  }
+} catch (error) {
+  process.stderr.write("\n");
+  writeFailure(error, false);
+  process.exitCode = 1;
 } finally {
-  await services.stop();
   await telemetry.shutdown();
 }

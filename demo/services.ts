@@ -15,13 +15,16 @@ export interface DemoServices {
   readonly generator: RpcChannel;
   readonly trainer: RpcChannel;
   readonly evaluator: RpcChannel;
-  /** Rejects when a service ends by itself. */
+  /** Rejects when a service ends by itself, or at an interruption. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
 }
 
-/** Starts generator, trainer and evaluator with their folders under `folder`; logs go to `folder`/logs. */
-export async function startServices(folder: string): Promise<DemoServices> {
+/**
+ * Starts generator, trainer and evaluator with their folders under `folder`; logs go to `folder`/logs.
+ * @param interrupted rejects when the work is to end
+ */
+export async function startServices(folder: string, interrupted: Promise<never>): Promise<DemoServices> {
   const [generator, trainer, evaluator] = [await freePort(), await freePort(), await freePort()];
   const at = (port: number) => `127.0.0.1:${port}`;
   const logs = join(folder, "logs");
@@ -47,7 +50,7 @@ export async function startServices(folder: string): Promise<DemoServices> {
       EVALUATIONS_DIR: join(folder, "evaluations"),
     }),
   ];
-  const failed = Promise.race(children.map(({ ended }) => ended));
+  const failed = Promise.race([interrupted, ...children.map(({ ended }) => ended)]);
   failed.catch(() => undefined); // whoever works with the services waits for it
   const channels = [generator, trainer, evaluator].map((port) => new RpcChannel(at(port)));
   const stop = async () => {

@@ -23,7 +23,10 @@ interface Parts {
   readonly scalingFactor: number;
 }
 
-/** Writes a folder that `StableDiffusionPipeline.from_pretrained` opens, weights in half precision. */
+/**
+ * Writes a folder that `StableDiffusionPipeline.from_pretrained` opens, weights in half precision. The text encoder's
+ * are float32: transformers computes in the precision of the file, diffusers in float32, and the two must meet.
+ */
 export async function writeBase(folder: string, parts: Parts): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const { bosTokenId, eosTokenId, padTokenId, vocabularySize } = parts.tokenizer;
@@ -69,19 +72,25 @@ export async function writeBase(folder: string, parts: Parts): Promise<void> {
   await writeNetwork(
     folder,
     "text_encoder",
-    "model",
+    TRANSFORMERS,
     { ...text, ...ids },
     clipTextParameterShapes(parseClipTextConfig(text, "text_encoder")),
     scoped("text_encoder."),
   );
 }
 
-const DIFFUSERS = "diffusion_pytorch_model";
+interface WeightsFormat {
+  readonly weightsName: string;
+  readonly dtype: "F16" | "F32";
+}
+
+const DIFFUSERS: WeightsFormat = { weightsName: "diffusion_pytorch_model", dtype: "F16" };
+const TRANSFORMERS: WeightsFormat = { weightsName: "model", dtype: "F32" };
 
 async function writeNetwork(
   folder: string,
   name: string,
-  weightsName: string,
+  { weightsName, dtype }: WeightsFormat,
   config: object,
   shapes: ReadonlyMap<string, readonly number[]>,
   weights: Weights,
@@ -89,7 +98,7 @@ async function writeNetwork(
   await writeJson(join(folder, name, "config.json"), config);
   const entries = [...shapes].map(([key, shape]) => ({
     name: key,
-    dtype: "F16" as const,
+    dtype,
     shape,
     data: weights.get(key)!,
   }));
