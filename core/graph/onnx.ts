@@ -13,6 +13,7 @@ import {
 import { SpinError } from "../errors.js";
 import type { Attribute, Attributes, Emitter } from "./emitter.js";
 import { topologicalOrder } from "./gradient.js";
+import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
 import type { DType, Shape, TensorType, Value } from "./value.js";
 
@@ -57,9 +58,13 @@ const DATA_TYPES: Record<DType, TensorProto_DataType> = {
  */
 export function emitModel(outputs: Readonly<Record<string, Value>>, options: EmitOptions = {}): EmittedModel {
   const writer = new GraphWriter();
+  const isFed = ({ node: { definition, attributes } }: Value) =>
+    definition === INPUT ||
+    (definition === PARAMETER && options.external?.((attributes as LeafAttributes).name) === undefined);
+  const lowered = lower(Object.values(outputs), { isFed });
   const inputs = new Map<string, TensorType>();
   const names = new Map<Value, string>();
-  for (const node of topologicalOrder(Object.values(outputs))) {
+  for (const node of topologicalOrder(lowered)) {
     const { definition } = node;
     if (definition === INPUT || definition === PARAMETER) {
       const leaf = node.attributes as LeafAttributes;
@@ -78,7 +83,7 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   }
   const taken = Object.keys(outputs).find((name) => inputs.has(name));
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
-  for (const [name, value] of Object.entries(outputs)) writer.publish(names.get(value)!, name);
+  for (const [i, name] of Object.keys(outputs).entries()) writer.publish(names.get(lowered[i]!)!, name);
   return { bytes: writer.toBytes(inputs, outputs), inputs, outputs: new Map(Object.entries(outputs)) };
 }
 

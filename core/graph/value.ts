@@ -36,11 +36,19 @@ export type GradientRule<A> = (
   node: Node<A> & { readonly y: Value },
 ) => readonly (Value | undefined)[];
 
+/** What is known of the runs that a graph is written for. */
+export interface Target {
+  /** Whether a value depends on what each run is fed, rather than on constants, which the runtime arranges beforehand. */
+  isFed(value: Value): boolean;
+}
+
 /** Everything the engine knows of one operator. */
 export interface OpDefinition<A> {
   readonly name: string;
   /** Types of the outputs; throws through {@link shapeError} where the inputs do not fit. */
   infer(inputs: readonly Value[], attributes: A): readonly TensorType[];
+  /** The same by other operators, where the target computes those faster; absent or undefined: as it is. */
+  lower?(inputs: readonly Value[], attributes: A, target: Target): readonly Value[] | undefined;
   /** Writes the ONNX nodes that compute it; returns the outputs' names. */
   emit(emitter: Emitter, inputs: readonly string[], node: Node<A>): readonly string[];
   /** Reverse-mode rule, or why there is none. */

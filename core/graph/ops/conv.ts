@@ -1,11 +1,16 @@
 import { ints } from "../emitter.js";
 import { apply, type OpDefinition, shapeError, type Value } from "../value.js";
+import {
+  convAsProduct,
+  fromTapsInRows,
+  inputGradientAsProduct,
+  type Padding,
+  productGradientPays,
+  productPays,
+} from "./conv-as-product.js";
 import { pad, slice } from "./movement.js";
 import { reduceSum } from "./reduce.js";
 import { reshape, transpose } from "./reshape.js";
-
-/** Zero padding: top, left, bottom, right, as ONNX orders it. */
-export type Padding = readonly [number, number, number, number];
 
 interface ConvAttributes {
   readonly stride: number;
@@ -28,6 +33,10 @@ const CONV: OpDefinition<ConvAttributes> = {
     if (height < 1 || width < 1) throw shapeError("conv", inputs, "an input no smaller than the kernel");
     return [{ shape: [b, k, height, width], dtype: x!.dtype }];
   },
+  lower: ([x, weight, bias], { stride, padding, dilation }, { isFed }) =>
+    stride === 1 && dilation.join() === "1,1" && isFed(weight!) && productPays(x!, weight!)
+      ? [convAsProduct(x!, weight!, bias, padding)]
+      : undefined,
   emit: (e, inputs, { attributes: { stride, padding, dilation }, inputs: [, weight] }) =>
     e.node("Conv", inputs, {
       kernel_shape: ints(weight!.shape.slice(2)),
@@ -39,7 +48,9 @@ const CONV: OpDefinition<ConvAttributes> = {
   gradient: ([g], { inputs, attributes }) => {
     const [x, weight, bias] = inputs;
     if (attributes.dilation.join() !== "1,1") throw shapeError("gradient of conv", inputs, "a dilation of 1");
-    const gradients = [inputGradient(g!, x!, weight!, attributes), weightGradient(g!, x!, weight!, attributes)];
+    const size = x!.shape.slice(2) as [number, number];
+    const dx = apply(CONV_TRANSPOSE, [g!, weight!], { ...attributes, size })[0]!;
+    const gradients = [dx, weightGradient(g!, x!, weight!, attributes)];
     return bias === undefined ? gradients : [...gradients, reshape(reduceSum(g!, [0, 2, 3]), bias.shape)];
   },
 };
@@ -57,18 +68,6 @@ export function conv(x: Value, weight: Value, bias?: Value, { stride = 1, paddin
   return apply(CONV, inputs, { stride, padding: sides, dilation: [1, 1] })[0]!;
 }
 
-/** dx: at stride 1 a convolution of g with the rotated weight; at others the transposed convolution. */
-function inputGradient(g: Value, x: Value, weight: Value, { stride, padding }: ConvAttributes): Value {
-  const [top, left] = padding;
-  const [, , r, s] = weight.shape as [number, number, number, number];
-  const [, , h, w] = x.shape as [number, number, number, number];
-  const [, , gh, gw] = g.shape as [number, number, number, number];
-  if (stride !== 1) return apply(CONV_TRANSPOSE, [g, weight], { stride, padding, size: [h, w] })[0]!;
-  const flipped = r === 1 && s === 1 ? weight : rotate(weight);
-  const sides: Padding = [r - 1 - top, s - 1 - left, h + top - gh, w + left - gw];
-  return conv(g, transpose(flipped, [1, 0, 2, 3]), undefined, { padding: sides });
-}
-
 /**
  * dw as one dilated convolution: x laid out as [1, B, H, W·C] is the image, g as [K, B, H', W'] the kernel, and the
  * stride becomes the dilation, so that output [1, K, R, S·C] is the gradient: no column buffer, nothing summed twice.
@@ -83,7 +82,7 @@ function weightGradient(g: Value, x: Value, weight: Value, { stride, padding }: 
   const kernel = transpose(g, [1, 0, 2, 3]); // [K, B, H', W']
   const whole = apply(CONV, [image, kernel], { stride: 1, padding: [0, 0, 0, 0], dilation: [stride, stride * c] })[0]!;
   const gradient = slice(slice(whole, 2, 0, r), 3, 0, s * c); // a stride that leaves a rest sees more positions than the kernel has
-  return transpose(reshape(gradient, [k, r, s, c]), [0, 3, 1, 2]);
+  return fromTapsInRows(reshape(gradient, [k, r * s * c]), [k, c, r, s]);
 }
 
 interface ConvTransposeAttributes {
@@ -93,9 +92,17 @@ interface ConvTransposeAttributes {
   readonly size: readonly [number, number];
 }
 
+/** dx of a convolution: ONNX's transposed one, or at stride 1 a convolution of g with the rotated weight, which is faster. */
 const CONV_TRANSPOSE: OpDefinition<ConvTransposeAttributes> = {
   name: "convTranspose",
   infer: ([g, weight], { size }) => [{ shape: [g!.shape[0]!, weight!.shape[1]!, ...size], dtype: g!.dtype }],
+  lower: ([g, weight], { stride, padding, size }, { isFed }) => {
+    if (stride !== 1) return undefined;
+    const sides = fullPadding(g!, weight!, padding, size);
+    return isFed(weight!) && productGradientPays(g!, weight!)
+      ? [inputGradientAsProduct(g!, weight!, sides)]
+      : [conv(g!, transpose(rotate(weight!), [1, 0, 2, 3]), undefined, { padding: sides })];
+  },
   emit: (e, inputs, { inputs: [g, weight], attributes: { stride, padding, size } }) => {
     const spare = [0, 1].map((i) => {
       const covered = (g!.shape[2 + i]! - 1) * stride + weight!.shape[2 + i]! - padding[i]! - padding[i + 2]!;
@@ -115,6 +122,13 @@ const CONV_TRANSPOSE: OpDefinition<ConvTransposeAttributes> = {
   },
 };
 
+/** The padding with which a convolution of g at stride 1 has the size of the input. */
+function fullPadding(g: Value, weight: Value, [top, left]: Padding, [h, w]: readonly [number, number]): Padding {
+  const [r, s] = weight.shape.slice(2) as [number, number];
+  const [gh, gw] = g.shape.slice(2) as [number, number];
+  return [r - 1 - top, s - 1 - left, h + top - gh, w + left - gw];
+}
+
 const ROTATE: OpDefinition<Record<never, never>> = {
   name: "rotate",
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
@@ -124,4 +138,5 @@ const ROTATE: OpDefinition<Record<never, never>> = {
 };
 
 /** A kernel [K, C, R, S] turned by half a turn in its last two axes. */
-const rotate = (weight: Value): Value => apply(ROTATE, [weight], {})[0]!;
+const rotate = (weight: Value): Value =>
+  weight.shape[2] === 1 && weight.shape[3] === 1 ? weight : apply(ROTATE, [weight], {})[0]!;

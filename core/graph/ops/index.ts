@@ -1,6 +1,7 @@
 /** All operators. Primitives have rules of their own; what is made of them needs none. */
 export * from "./attention.js";
 export * from "./conv.js";
+export type { Padding } from "./conv-as-product.js";
 export * from "./elementwise.js";
 export { constant, indices, input, parameter, scalar } from "./leaf.js";
 export * from "./matmul.js";

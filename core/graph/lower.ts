@@ -1,0 +1,32 @@
+import { topologicalOrder } from "./gradient.js";
+import { apply, type Node, type Target, type Value } from "./value.js";
+
+/**
+ * Rewrites a graph for the runtime that will run it: every operator that has a faster form there (`lower` in its
+ * definition) is replaced by it, the rest stays as it is.
+ *
+ * @returns the outputs, in the same order.
+ */
+export function lower(outputs: readonly Value[], target: Target): Value[] {
+  const replaced = new Map<Value, Value>();
+  const fed = new Map<Node, boolean>();
+  const isFed = (value: Value): boolean => {
+    let known = fed.get(value.node);
+    if (known === undefined) {
+      known = target.isFed(value) || value.node.inputs.some(isFed);
+      fed.set(value.node, known);
+    }
+    return known;
+  };
+  for (const node of topologicalOrder(outputs)) {
+    isFed(node.outputs[0]!); // in this order no call goes deeper than one node
+    const inputs = node.inputs.map((value) => replaced.get(value) ?? value);
+    const lowered = node.definition.lower?.(inputs, node.attributes, { isFed });
+    const kept = inputs.every((value, i) => value === node.inputs[i]);
+    const becomes = lowered ?? (kept ? node.outputs : apply(node.definition, inputs, node.attributes));
+    node.outputs.forEach((value, i) => {
+      if (becomes[i] !== value) replaced.set(value, becomes[i]!);
+    });
+  }
+  return outputs.map((value) => replaced.get(value) ?? value);
+}
