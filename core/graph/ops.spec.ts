@@ -11,6 +11,8 @@ interface Check {
   readonly build: (...inputs: Value[]) => Value;
 }
 
+const KERNEL = Float32Array.from({ length: 54 }, (_, i) => Math.sin(i));
+
 type Operators = typeof ops;
 /** What makes leaves, and what has no gradient by design. */
 type Exempt = "constant" | "indices" | "input" | "parameter" | "scalar" | "oneHot" | "equalMask";
@@ -167,6 +169,19 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
         [3, 2, 2, 3],
       ],
       build: (x, w) => ops.conv(x!, w!, undefined, { padding: [1, 0, 0, 2] }),
+    },
+    // forms that the lowering leaves: few positions, large pictures, constant weights
+    { shapes: [[1, 2, 3, 3], [12, 2, 3, 3], [12]], build: (x, w, b) => ops.conv(x!, w!, b, { padding: 1 }) },
+    {
+      shapes: [
+        [1, 1, 33, 32],
+        [2, 1, 3, 2],
+      ],
+      build: (x, w) => ops.conv(x!, w!, undefined, { padding: [1, 0, 1, 1] }),
+    },
+    {
+      shapes: [[2, 2, 4, 5]],
+      build: (x) => ops.conv(x!, ops.constant(KERNEL, [3, 2, 3, 3]), undefined, { padding: 1 }),
     },
   ],
   upsampleNearest: [
