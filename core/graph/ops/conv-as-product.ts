@@ -1,4 +1,4 @@
-import { sizeOf, type Value } from "../value.js";
+import type { Value } from "../value.js";
 import { add } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
@@ -14,15 +14,20 @@ import { reshape, transpose } from "./reshape.js";
 /** Zero padding: top, left, bottom, right, as ONNX orders it. */
 export type Padding = readonly [number, number, number, number];
 
+/** Pictures no larger than this many positions are small: above it Conv is as fast, without columns in memory. */
+const SMALL = 64;
+
 /** Small pictures, and enough of them that the columns outweigh the rearranged weight. */
 export function productPays(x: Value, weight: Value): boolean {
   const [batch, , height, width] = x.shape as [number, number, number, number];
-  return height * width <= 64 && batch * height * width >= weight.shape[0]!;
+  return height * width <= SMALL && batch * height * width >= weight.shape[0]!;
 }
 
-/** The input gradient also saves the weight's rotation, which costs more than a product; columns of larger pictures take memory. */
+/** The input gradient saves the weight's rotation besides, which costs more than columns where channels are many. */
 export function productGradientPays(g: Value, weight: Value): boolean {
-  return sizeOf(g.shape.slice(2)) <= 1024 && sizeOf(weight.shape.slice(2)) > 1;
+  const [batch, , height, width] = g.shape as [number, number, number, number];
+  const [, channels, r, s] = weight.shape as [number, number, number, number];
+  return r * s > 1 && (height * width <= SMALL || 4 * channels >= batch * height * width);
 }
 
 /** x [B, C, H, W] convolved with weight [K, C, R, S], plus bias [K]: [B, K, H', W']. */
