@@ -17,7 +17,7 @@ export const RECIPE = {
   seed: 5775709n,
   spinLearningRate: 1e-5,
   sftLearningRate: 1e-4,
-  beta: 20_000,
+  beta: 5000,
   warmupSteps: 5,
 } as const;
 
