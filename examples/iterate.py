@@ -115,7 +115,7 @@ def iterate(trainer, options: argparse.Namespace, run_id: str, label: str):
     """One iteration of self-play in the re-noised form, watched to its end: its checkpoint's digest and its steps."""
     spec = training_pb2.IterationSpec(
         display_name=label,
-        spin_renoised={"beta": 20_000},
+        spin_renoised={"beta": 5000},
         sampling=sampling_pb2.SamplingSettings(
             sampler={"kind": sampling_pb2.SAMPLER_KIND_DDIM, "num_steps": SAMPLING_STEPS, "guidance_scale": 1},
             timestep_choice=sampling_pb2.TIMESTEP_CHOICE_STRATIFIED,

@@ -98,7 +98,7 @@ async function main(): Promise<void> {
 async function iterate(runId: string, label: string, numSteps: number) {
   const spec = IterationSpec.fromPartial({
     displayName: label,
-    objective: { $case: "spinRenoised", value: { beta: 20_000 } },
+    objective: { $case: "spinRenoised", value: { beta: 5000 } },
     sampling: {
       sampler: { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: SAMPLING_STEPS, guidanceScale: 1 },
       timestepChoice: TimestepChoice.TIMESTEP_CHOICE_STRATIFIED,

@@ -15,7 +15,7 @@ interface RunCommandOptions extends RunSettings {
 
 const EXAMPLES = `
 Examples:
-  $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 --steps 60 --batch 8 --beta 20000
+  $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 --steps 60 --batch 8 --beta 5000
   $ spin-diffusion run --base base --dataset emoji/winners --objective sft --learning-rate 1e-4 --name sft
   $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 \\
       --evaluator 127.0.0.1:50053 --scorer scorer --report report.html

@@ -40,7 +40,7 @@ const weights = await trainTextToImage(
   SEED + 1n,
   {
     name: "text-to-image",
-    steps: Number(process.env.BASE_STEPS ?? 3500),
+    steps: Number(process.env.BASE_STEPS ?? 12_000),
     learningRate: 1e-3,
     warmupSteps: 200,
     emaDecay: 0.999,
