@@ -17,7 +17,8 @@ export const RECIPE = {
   seed: 5775709n,
   spinLearningRate: 1e-5,
   sftLearningRate: 1e-4,
-  beta: 5000,
+  /** Of each iteration, in noise space; rising, as the paper's own is from the first to the second. */
+  betas: [5000, 20_000],
   warmupSteps: 5,
 } as const;
 
@@ -47,10 +48,10 @@ export const SFT: IterationSpec = IterationSpec.fromPartial({
 });
 
 /** An iteration of self-play, in the re-noised form. */
-export const spin = (k: number): IterationSpec =>
+export const spin = (k: 1 | 2): IterationSpec =>
   IterationSpec.fromPartial({
     displayName: `spin-${k}`,
-    objective: { $case: "spinRenoised", value: { beta: RECIPE.beta } },
+    objective: { $case: "spinRenoised", value: { beta: RECIPE.betas[k - 1] } },
     sampling: {
       ...SAMPLING,
       sampler: { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: RECIPE.samplingSteps, eta: 0, guidanceScale: 1 },
