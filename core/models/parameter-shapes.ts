@@ -1,4 +1,3 @@
-import { SpinError } from "../errors.js";
 import { input } from "../graph/ops/index.js";
 import type { Shape } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
@@ -13,23 +12,18 @@ import { vaeDecode, vaeEncode } from "./vae/vae.js";
 /** The shape of each parameter of a model, by the name it has in the model's file. */
 export type ParameterShapes = ReadonlyMap<string, Shape>;
 
-/**
- * What a UNet of this configuration is made of, found by building its graph once; nothing of its size is allocated.
- * @throws SpinError "invalid" for SDXL's additional conditions
- */
+/** What a UNet of this configuration is made of, found by building its graph once; nothing of its size is allocated. */
 export function unetParameterShapes(config: UnetConfig): ParameterShapes {
-  if (config.textTime !== undefined) {
-    throw new SpinError("invalid", "UNets conditioned on pooled text and sizes (SDXL) are not supported", {
-      field: "addition_embed_type",
-      remedy: "use a Stable Diffusion 1.x or 2.x model",
-    });
-  }
   const p = new Parameters();
   const side = 2 ** (config.blockOutChannels.length - 1);
   unet(p, config, {
     sample: input("sample", [1, config.inChannels, side, side]),
     timestep: input("timestep", [1]),
     encoderHiddenStates: input("encoder_hidden_states", [1, 1, config.crossAttentionDim]),
+    added: config.textTime && {
+      textEmbeds: input("text_embeds", [1, config.textTime.projectionInputDim - config.textTime.timeEmbedDim]),
+      timeIds: input("time_ids", [1, 1]),
+    },
   });
   return shapes(p);
 }

@@ -34,8 +34,6 @@ export const PENDING: readonly string[] = [
   "preprocess/*",
   "score/*",
   "tokenize/open-clip",
-  "unet-forward/sdxl",
-  "unet-gradient/sdxl",
 ];
 
 /** @returns whether the case `kind/name` belongs to later work. */

@@ -32,7 +32,7 @@ test("omitted settings have diffusers' defaults, and single numbers become one p
     upcastAttention: false,
     numHeads: [8, 8, 8, 8],
     layersPerBlock: [2, 2, 2, 2],
-    transformerLayersPerBlock: [1, 1, 1, 1],
+    transformerDepths: { down: Array(4).fill([1, 1]), mid: 1, up: Array(4).fill([1, 1, 1]) },
     crossAttentionDim: 768,
     textTime: undefined,
   });
@@ -57,7 +57,32 @@ test("SD-2.1's and SDXL's settings are read", () => {
     projection_class_embeddings_input_dim: 2816,
   });
   expect(sdxl.textTime).toEqual({ timeEmbedDim: 256, projectionInputDim: 2816 });
-  expect(sdxl.transformerLayersPerBlock).toEqual([1, 2, 10]);
+  const up = [1, 2, 10].map((depth) => [depth, depth, depth]);
+  expect(sdxl.transformerDepths).toEqual({ down: up.map((depths) => depths.slice(1)), mid: 10, up });
+});
+
+test("depths may differ by resnet, and the way up from the way down", () => {
+  const { transformerDepths, midBlockType } = parse({
+    transformer_layers_per_block: [1, [2, 3], 4, [5, 6]],
+    reverse_transformer_layers_per_block: [[6, 5, 4], 3, [2, 1, 7], 1],
+    mid_block_type: null,
+  });
+  expect(transformerDepths).toEqual({
+    down: [
+      [1, 1],
+      [2, 3],
+      [4, 4],
+      [5, 6],
+    ],
+    mid: 5,
+    up: [
+      [1, 1, 1],
+      [2, 1, 7],
+      [3, 3, 3],
+      [6, 5, 4],
+    ],
+  });
+  expect(midBlockType).toBeUndefined();
 });
 
 test.each([
@@ -73,6 +98,16 @@ test.each([
   [{ attention_type: "gated" }, 'attention_type: is "gated", supported: default'],
   [{ addition_embed_type: "text_time" }, "addition_time_embed_dim: is missing"],
   [{ dropout: 0.1 }, "dropout"],
+  [{ mid_block_type: "UNetMidBlock2DSimpleCrossAttn" }, 'mid_block_type: is "UNetMidBlock2DSimpleCrossAttn"'],
+  [{ transformer_layers_per_block: [1, [2, 2], 1, 1] }, "reverse_transformer_layers_per_block: is missing"],
+  [
+    { transformer_layers_per_block: 1, reverse_transformer_layers_per_block: [[1, 1], 1, 1, 1] },
+    "reverse_transformer_layers_per_block.0: has 2 entries, the level has 3 transformers",
+  ],
+  [
+    { addition_embed_type: "text_time", addition_time_embed_dim: 256, projection_class_embeddings_input_dim: 256 },
+    "projection_class_embeddings_input_dim: is 256",
+  ],
 ])("%j is refused by its key", (changes, mention) => {
   expect(() => parse(changes)).toThrow(mention);
   expect(() => parse(changes)).toThrow(expect.objectContaining({ kind: "invalid", details: expect.anything() }));

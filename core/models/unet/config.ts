@@ -1,9 +1,12 @@
 import * as z from "zod";
 import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-config.js";
+import { type TransformerDepths, transformerDepths } from "./transformer-depths.js";
 
 /** What a level of the UNet's way down, and its mirror on the way up, is made of. */
 export type DownBlockType = "CrossAttnDownBlock2D" | "DownBlock2D";
 export type UpBlockType = "CrossAttnUpBlock2D" | "UpBlock2D";
+/** What lies between: two resnets with attention between them, or one resnet. */
+export type MidBlockType = "UNetMidBlock2DCrossAttn" | "UNetMidBlock2D";
 
 /** SDXL's condition on pooled text and picture sizes (`addition_embed_type: "text_time"`). */
 export interface TextTimeConfig {
@@ -20,12 +23,12 @@ export interface UnetConfig {
   /** Height and width of the latents that it was made for, where said. */
   readonly sampleSize: number | undefined;
   readonly downBlockTypes: readonly DownBlockType[];
-  readonly midBlockType: "UNetMidBlock2DCrossAttn" | "UNetMidBlock2D";
+  readonly midBlockType: MidBlockType | undefined;
   /** From the last level up to the first. */
   readonly upBlockTypes: readonly UpBlockType[];
   readonly blockOutChannels: readonly number[];
   readonly layersPerBlock: readonly number[];
-  readonly transformerLayersPerBlock: readonly number[];
+  readonly transformerDepths: TransformerDepths;
   /** Attention heads; the file calls them `attention_head_dim`. */
   readonly numHeads: readonly number[];
   /** Width of the text states. */
@@ -47,6 +50,18 @@ const size = z.int().positive().max(MAX_SIZE);
 const depth = z.int().positive().max(MAX_DEPTH);
 const sizePerLevel = z.union([size, z.array(size).min(1)]);
 const depthPerLevel = z.union([depth, z.array(depth).min(1)]);
+/** As SSD-1B has it: a list in place of a level's number tells the depth after each of its resnets. */
+const depthPerResnet = z.array(z.union([depth, z.array(depth).min(1)])).min(1);
+
+/** Settings that may be lists, one entry per level. */
+const PER_LEVEL = [
+  "down_block_types",
+  "up_block_types",
+  "layers_per_block",
+  "transformer_layers_per_block",
+  "reverse_transformer_layers_per_block",
+  "attention_head_dim",
+] as const;
 
 /** Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. */
 const schema = z
@@ -58,13 +73,17 @@ const schema = z
     down_block_types: z
       .array(only("CrossAttnDownBlock2D", "DownBlock2D"))
       .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
-    mid_block_type: only("UNetMidBlock2DCrossAttn", "UNetMidBlock2D"),
+    mid_block_type: z
+      .enum(["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"], { error: ({ input }) => `is ${JSON.stringify(input)}` })
+      .nullable()
+      .default("UNetMidBlock2DCrossAttn"),
     up_block_types: z
       .array(only("CrossAttnUpBlock2D", "UpBlock2D"))
       .default(["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"]),
     block_out_channels: z.array(size).min(1).max(16),
     layers_per_block: depthPerLevel.default(2),
-    transformer_layers_per_block: depthPerLevel.default(1),
+    transformer_layers_per_block: z.union([depth, depthPerResnet]).default(1),
+    reverse_transformer_layers_per_block: depthPerResnet.nullish(),
     attention_head_dim: sizePerLevel.default(8),
     cross_attention_dim: size.default(1280),
     use_linear_projection: z.boolean().default(false),
@@ -98,7 +117,6 @@ const schema = z
     num_class_embeds: unsupported(),
     only_cross_attention: unsupported(),
     resnet_skip_time_act: unsupported(),
-    reverse_transformer_layers_per_block: unsupported(),
     time_cond_proj_dim: unsupported(),
     time_embedding_act_fn: unsupported(),
     time_embedding_dim: unsupported(),
@@ -106,8 +124,7 @@ const schema = z
   })
   .superRefine((file, context) => {
     const levels = file.block_out_channels.length;
-    const lists = ["down_block_types", "up_block_types", "layers_per_block", "transformer_layers_per_block"] as const;
-    for (const key of [...lists, "attention_head_dim"] as const) {
+    for (const key of PER_LEVEL) {
       const list = file[key];
       if (!Array.isArray(list) || list.length === levels) continue;
       context.addIssue({
@@ -127,18 +144,52 @@ const schema = z
         context.addIssue({ code: "custom", path: ["attention_head_dim"], message });
       }
     }
-    for (const key of ["addition_time_embed_dim", "projection_class_embeddings_input_dim"] as const) {
-      if (file.addition_embed_type && !file[key]) {
-        context.addIssue({
-          code: "custom",
-          path: [key],
-          message: "is missing, addition_embed_type text_time needs it",
-        });
+    for (const { path, message } of depthProblems(file)) context.addIssue({ code: "custom", path, message });
+    if (file.addition_embed_type) {
+      const { addition_time_embed_dim: time, projection_class_embeddings_input_dim: all } = file;
+      const missing = "is missing, addition_embed_type text_time needs it";
+      if (!time) context.addIssue({ code: "custom", path: ["addition_time_embed_dim"], message: missing });
+      const problem = all ? `is ${all}, expected more than addition_time_embed_dim (${time})` : missing;
+      if (!all || all <= (time ?? 0)) {
+        context.addIssue({ code: "custom", path: ["projection_class_embeddings_input_dim"], message: problem });
       }
     }
   });
 
 type UnetFile = z.infer<typeof schema>;
+
+type UnetDepths = Pick<
+  UnetFile,
+  "block_out_channels" | "layers_per_block" | "transformer_layers_per_block" | "reverse_transformer_layers_per_block"
+>;
+
+/** Lists of depths must reach to a level's last resnet, and a way down of lists needs a way up of its own. */
+function depthProblems(file: UnetDepths): { path: string[]; message: string }[] {
+  const { transformer_layers_per_block: down, reverse_transformer_layers_per_block: up } = file;
+  const levels = file.block_out_channels.length;
+  const resnets = perLevel(file.layers_per_block, levels);
+  const tooShort = (key: string, list: UnetDepths["transformer_layers_per_block"], needed: readonly number[]) =>
+    (typeof list === "number" ? [] : list).flatMap((depths, i) =>
+      typeof depths === "number" || depths.length >= (needed[i] ?? 0)
+        ? []
+        : [
+            {
+              path: [key, String(i)],
+              message: `has ${depths.length} entries, the level has ${needed[i]} transformers`,
+            },
+          ],
+    );
+  const isListed = typeof down !== "number" && down.some((depths) => typeof depths !== "number");
+  const missing = {
+    path: ["reverse_transformer_layers_per_block"],
+    message: "is missing, the depths differ by resnet",
+  };
+  return [
+    ...tooShort("transformer_layers_per_block", down, resnets),
+    ...tooShort("reverse_transformer_layers_per_block", up ?? [], resnets.map((count) => count + 1).reverse()),
+    ...(isListed && !up ? [missing] : []),
+  ];
+}
 
 function hasAttention(
   file: Pick<UnetFile, "block_out_channels" | "down_block_types" | "up_block_types" | "mid_block_type">,
@@ -164,16 +215,21 @@ export function parseUnetConfig(json: unknown, file: string): UnetConfig {
   const parsed: UnetFile = parseConfig(schema, json, file);
   const levels = parsed.block_out_channels.length;
   const sampleSize = parsed.sample_size ?? undefined;
+  const layersPerBlock = perLevel(parsed.layers_per_block, levels);
   return {
     inChannels: parsed.in_channels,
     outChannels: parsed.out_channels,
     sampleSize: Array.isArray(sampleSize) ? sampleSize[0] : sampleSize,
     downBlockTypes: parsed.down_block_types,
-    midBlockType: parsed.mid_block_type,
+    midBlockType: parsed.mid_block_type ?? undefined,
     upBlockTypes: parsed.up_block_types,
     blockOutChannels: parsed.block_out_channels,
-    layersPerBlock: perLevel(parsed.layers_per_block, levels),
-    transformerLayersPerBlock: perLevel(parsed.transformer_layers_per_block, levels),
+    layersPerBlock,
+    transformerDepths: transformerDepths(
+      parsed.transformer_layers_per_block,
+      parsed.reverse_transformer_layers_per_block ?? undefined,
+      layersPerBlock,
+    ),
     numHeads: perLevel(parsed.attention_head_dim, levels),
     crossAttentionDim: parsed.cross_attention_dim,
     useLinearProjection: parsed.use_linear_projection,

@@ -1,3 +1,4 @@
+import { SpinError } from "../../errors.js";
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
 import { conv2d, groupNorm } from "../../nn/layers.js";
@@ -14,6 +15,16 @@ export interface UnetInputs {
   readonly timestep: Value;
   /** Text states [B, M, crossAttentionDim]. */
   readonly encoderHiddenStates: Value;
+  /** What SDXL is conditioned on besides; for UNets with a `textTime` configuration, and only for them. */
+  readonly added?: AddedConditions;
+}
+
+/** diffusers' `added_cond_kwargs` of SDXL. */
+export interface AddedConditions {
+  /** Pooled and projected text, [B, P]. */
+  readonly textEmbeds: Value;
+  /** Original height and width, top and left of the crop, target height and width, in pixels: [B, 6]; other models have others. */
+  readonly timeIds: Value;
 }
 
 /**
@@ -22,8 +33,8 @@ export interface UnetInputs {
  * @returns the prediction [B, outChannels, H, W]: noise or velocity, as the scheduler's prediction type says.
  */
 export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Value {
-  const { blockOutChannels: channels, layersPerBlock } = config;
-  const temb = ops.silu(embedTime(p, config, inputs.timestep));
+  const { blockOutChannels: channels, layersPerBlock, transformerDepths: depths } = config;
+  const temb = ops.silu(embedConditions(p, config, inputs));
 
   let h = conv2d(p.at("conv_in"), inputs.sample, channels[0]!, { kernel: config.convInKernel });
   const skips = [h];
@@ -31,7 +42,9 @@ export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Val
     const block = p.at("down_blocks", level);
     for (let i = 0; i < layersPerBlock[level]!; i++) {
       h = resnet(block.at("resnets", i), config, h, channels[level]!, temb);
-      if (type === "CrossAttnDownBlock2D") h = attend(block.at("attentions", i), config, h, inputs, level);
+      if (type === "CrossAttnDownBlock2D") {
+        h = attend(block.at("attentions", i), config, h, inputs, level, depths.down[level]![i]!);
+      }
       skips.push(h);
     }
     if (level < channels.length - 1) {
@@ -43,9 +56,9 @@ export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Val
 
   const last = channels.length - 1;
   const mid = p.at("mid_block");
-  h = resnet(mid.at("resnets", 0), config, h, channels[last]!, temb);
+  if (config.midBlockType !== undefined) h = resnet(mid.at("resnets", 0), config, h, channels[last]!, temb);
   if (config.midBlockType === "UNetMidBlock2DCrossAttn") {
-    h = attend(mid.at("attentions", 0), config, h, inputs, last);
+    h = attend(mid.at("attentions", 0), config, h, inputs, last, depths.mid);
     h = resnet(mid.at("resnets", 1), config, h, channels[last]!, temb);
   }
 
@@ -54,7 +67,9 @@ export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Val
     const block = p.at("up_blocks", i);
     for (let j = 0; j <= layersPerBlock[level]!; j++) {
       h = resnet(block.at("resnets", j), config, ops.concat([h, skips.pop()!], 1), channels[level]!, temb);
-      if (type === "CrossAttnUpBlock2D") h = attend(block.at("attentions", j), config, h, inputs, level);
+      if (type === "CrossAttnUpBlock2D") {
+        h = attend(block.at("attentions", j), config, h, inputs, level, depths.up[level]![j]!);
+      }
     }
     if (level > 0) {
       // to the size of the skip it meets next, which is not always twice its own
@@ -67,19 +82,31 @@ export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Val
   return conv2d(p.at("conv_out"), ops.silu(normal), config.outChannels, { kernel: config.convOutKernel });
 }
 
-function embedTime(p: Parameters, config: UnetConfig, timestep: Value): Value {
-  const width = config.blockOutChannels[0]!;
-  return timeEmbedding(p.at("time_embedding"), timestepFeatures(timestep, width, config), 4 * width);
+/** The embedding that every resnet is shifted by: of the timestep, and of SDXL's further conditions. */
+function embedConditions(p: Parameters, config: UnetConfig, { timestep, added }: UnetInputs): Value {
+  const [base] = config.blockOutChannels as [number];
+  const width = 4 * base;
+  const time = timeEmbedding(p.at("time_embedding"), timestepFeatures(timestep, base, config), width);
+  if ((config.textTime === undefined) !== (added === undefined)) {
+    const expected = config.textTime === undefined ? "none" : "textEmbeds and timeIds";
+    throw new SpinError("internal", `the UNet's further conditions: expected ${expected}, got the contrary`);
+  }
+  if (config.textTime === undefined || added === undefined) return time;
+  const { timeEmbedDim } = config.textTime;
+  const [batch, count] = added.timeIds.shape as [number, number];
+  const features = timestepFeatures(ops.reshape(added.timeIds, [batch * count]), timeEmbedDim, config);
+  const all = ops.concat([added.textEmbeds, ops.reshape(features, [batch, count * timeEmbedDim])], 1);
+  return ops.add(time, timeEmbedding(p.at("add_embedding"), all, width));
 }
 
 function resnet(p: Parameters, config: UnetConfig, x: Value, outChannels: number, temb: Value): Value {
   return resnetBlock(p, x, { outChannels, groups: config.normNumGroups, epsilon: config.normEps }, temb);
 }
 
-function attend(p: Parameters, config: UnetConfig, x: Value, inputs: UnetInputs, level: number): Value {
+function attend(p: Parameters, config: UnetConfig, x: Value, inputs: UnetInputs, level: number, layers: number): Value {
   return spatialTransformer(p, x, inputs.encoderHiddenStates, {
     heads: config.numHeads[level]!,
-    layers: config.transformerLayersPerBlock[level]!,
+    layers,
     groups: config.normNumGroups,
     useLinearProjection: config.useLinearProjection,
   });

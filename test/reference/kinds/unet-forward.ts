@@ -1,4 +1,5 @@
 import * as ops from "../../../core/graph/ops/index.js";
+import type { Value } from "../../../core/graph/value.js";
 import { parseUnetConfig } from "../../../core/models/unet/config.js";
 import { type UnetInputs, unet } from "../../../core/models/unet/unet.js";
 import { createInference } from "../../../core/runtime/inference.js";
@@ -8,22 +9,26 @@ import { loadModel } from "./load-model.js";
 
 const WEIGHTS = "diffusion_pytorch_model";
 
+/** The case's tensors, by the names of the graph's inputs. */
+const NAMES = ["sample", "timestep", "encoder_hidden_states", "text_embeds", "time_ids"] as const;
+
 /** The UNet's inputs as graph inputs, with the case's tensors to feed them. */
 export async function unetInputs(reference: ReferenceCase) {
-  const sample = await reference.tensor("in.sample");
-  const states = await reference.tensor("in.encoder_hidden_states");
-  const timestep = await reference.tensor("in.timestep");
+  const values = new Map<string, Value>();
+  const feeds: Record<string, Float32Array> = {};
+  for (const name of NAMES.filter((one) => reference.inputs.includes(`in.${one}`))) {
+    const { shape, data } = await reference.tensor(`in.${name}`);
+    values.set(name, ops.input(name, shape));
+    feeds[name] = Float32Array.from(data as ArrayLike<number | bigint>, Number);
+  }
+  const textEmbeds = values.get("text_embeds");
   const inputs: UnetInputs = {
-    sample: ops.input("sample", sample.shape),
-    timestep: ops.input("timestep", timestep.shape),
-    encoderHiddenStates: ops.input("encoder_hidden_states", states.shape),
+    sample: values.get("sample")!,
+    timestep: values.get("timestep")!,
+    encoderHiddenStates: values.get("encoder_hidden_states")!,
+    added: textEmbeds && { textEmbeds, timeIds: values.get("time_ids")! },
   };
-  const feeds = {
-    sample: await reference.floats("in.sample"),
-    timestep: Float32Array.from(timestep.data as ArrayLike<number | bigint>, Number),
-    encoder_hidden_states: await reference.floats("in.encoder_hidden_states"),
-  };
-  return { inputs, feeds };
+  return { inputs, values, feeds };
 }
 
 export const loadUnet = (folder: string) => loadModel(folder, parseUnetConfig, WEIGHTS);

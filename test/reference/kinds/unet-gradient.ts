@@ -11,32 +11,33 @@ import { loadUnet, unetInputs } from "./unet-forward.js";
 
 export async function run(reference: ReferenceCase): Promise<CaseResult> {
   const { config, weights } = await loadUnet(reference.model("unet"));
-  const { inputs, feeds } = await unetInputs(reference);
+  const { inputs, values: inputValues, feeds } = await unetInputs(reference);
   const target = await reference.tensor("in.target");
   const p = new Parameters();
   const error = ops.sub(unet(p, config, inputs), ops.input("target", target.shape));
   const loss = ops.mean(ops.square(error));
 
-  const values = [...p.all().values(), inputs.sample, inputs.encoderHiddenStates];
-  const names = [...p.all().keys(), "sample", "encoder_hidden_states"];
-  const grads = gradients(loss, values);
-  const outputs = Object.fromEntries(names.map((name, i) => [`grad.${name}`, grads[i]!]));
+  // Of the inputs, those that the case asks for.
+  const asked = [...inputValues].filter(([name]) => `out.grad_${name}` in reference.expected);
+  const wanted = [
+    ...[...p.all()].map(([name, value]) => ({ output: `out.grad.${name}`, value })),
+    ...asked.map(([name, value]) => ({ output: `out.grad_${name}`, value })),
+  ];
+  const grads = gradients(
+    loss,
+    wanted.map(({ value }) => value),
+  );
+  const outputs = Object.fromEntries(wanted.map(({ output }, i) => [output, grads[i]!]));
   const session = await Session.create(emitModel({ loss, ...outputs }));
   const parameters: Record<string, Float32Array> = {};
   for (const name of p.all().keys()) parameters[name] = await weights.readFloat32(name);
   const results = await session.run({ ...parameters, ...feeds, target: await reference.floats("in.target") });
   await session.release();
 
-  const gradient = (name: string) => results[`grad.${name}`]!;
-  const tensor = (name: string, i: number) => ({ shape: values[i]!.shape, data: gradient(name) });
-  const trained = [...p.all().keys()];
-  const norms = trained.map((name) => [name, globalNorm(gradient(name))] as const);
+  const norms = [...p.all().keys()].map((name) => [name, globalNorm(results[`out.grad.${name}`]!)] as const);
+  const tensors = wanted.map(({ output, value }) => [output, { shape: value.shape, data: results[output]! }]);
   return {
-    tensors: {
-      ...Object.fromEntries(trained.map((name, i) => [`out.grad.${name}`, tensor(name, i)])),
-      "out.grad_sample": tensor("sample", trained.length),
-      "out.grad_encoder_hidden_states": tensor("encoder_hidden_states", trained.length + 1),
-    },
+    tensors: Object.fromEntries(tensors),
     values: {
       loss: results.loss![0]!,
       gradient_norms: Object.fromEntries(norms),
