@@ -1,7 +1,7 @@
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import type { Evaluation } from "../proto/gen/spin/v1/evaluator_service.js";
-import { SamplerKind } from "../proto/gen/spin/v1/sampling.js";
+import { SamplerKind, type SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 import type { EvaluationStore } from "./evaluation-store.js";
 import { drawResamples } from "./metrics/bootstrap.js";
 import { createPacer } from "./metrics/pacer.js";
@@ -124,11 +124,17 @@ function protocolOf(evaluation: Evaluation, measured: PictureScores | undefined)
     prompts: `${evaluation.numPrompts} of ${prompts!.name} (${prompts!.split}), ${prompts!.digest}`,
     pictures: measured?.similarities.length ?? 0,
     sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}`,
-    guidance: sampler!.guidanceScale,
+    guidance: guidanceText(sampler!),
+    ...(sampler!.clipSkip > 0 && { "clip skip": sampler!.clipSkip }),
     seeds: seeds.join(", "),
     "rendered together": batchSize,
     intervals: `95 %, ${bootstrapSamples} resamples of prompts, seed ${bootstrapSeed}`,
   };
+}
+
+function guidanceText({ guidanceScale, guidanceRescale, negativePrompt }: SamplerSettings): string {
+  const rescale = guidanceRescale > 0 ? `, rescaled by ${guidanceRescale}` : "";
+  return `${guidanceScale}${rescale}${negativePrompt === undefined ? "" : `, away from "${negativePrompt}"`}`;
 }
 
 const SAMPLERS: Readonly<Record<SamplerKind, string>> = {

@@ -14,7 +14,7 @@ afterEach(async () => {
 const job = (numItems: number, change: Partial<RenderJob> = {}): RenderJob => ({
   checkpoint: { digest: "", modelName: "base" },
   items: Array.from({ length: numItems }, (_, i) => ({ prompt: `p${i}`, seed: BigInt(100 + i) })),
-  sampler: { kind: 0, numSteps: 4, eta: 0, guidanceScale: 2 },
+  sampler: { kind: 0, numSteps: 4, eta: 0, guidanceScale: 2, guidanceRescale: 0, clipSkip: 0 },
   batchSize: 4,
   computeFingerprint: "",
   ...change,

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requireComponent } from "../core/checkpoint/model-folder.js";
 import { type RgbImage, toTensor } from "../core/data/image.js";
-import { Pipeline, sampleLatents } from "../core/runtime/pipeline.js";
+import { sampleLatents } from "../core/runtime/latent-posterior.js";
+import { Pipeline } from "../core/runtime/pipeline.js";
 import { CropKind, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../proto/gen/spin/v1/tensor.js";
 import { TINY_IMAGE_SIZE, TINY_LATENT, writeTinyModel } from "../test/support/tiny-model.js";
+import { writeTinyXlModel } from "../test/support/tiny-xl-model.js";
 import { batchInputs, type InputModel } from "./batch-inputs.js";
 import { ConditionEncoder } from "./condition-encoder.js";
 import type { DrawJob } from "./draws.js";
@@ -22,7 +25,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "spin-inputs-"));
   await writeTinyModel(join(folder, "tiny"));
   const pipeline = await Pipeline.load(join(folder, "tiny"), { threads: 1 });
-  model = { pipeline, textDigest: "text", vaeDigest: "vae", scalingFactor: 0.5 };
+  model = { pipeline, textDigest: "text", vaeDigest: "vae", latentScaling: { scalingFactor: 0.5 } };
 });
 afterAll(async () => {
   await model.pipeline.release();
@@ -70,6 +73,7 @@ const settings = (change: Partial<SamplingSettings> = {}, image: object = {}): S
   dtype: DataType.DATA_TYPE_FLOAT32,
   batchSize: 4,
   threads: 0,
+  clipSkip: 0,
   ...change,
 });
 const prepare = (from: TrainingSource, of = settings(), encoder = new ConditionEncoder(1e9), at = job) =>
@@ -80,7 +84,7 @@ const row = (data: Float32Array, i: number) => data.subarray(i * SIZE, (i + 1) *
 async function latentsOf(image: RgbImage, index: number, purpose: number = PURPOSE.latents): Promise<Float32Array> {
   const shape = [1, 3, TINY_IMAGE_SIZE, TINY_IMAGE_SIZE];
   const posterior = await model.pipeline.encodeImages({ shape, data: toTensor(image) });
-  return sampleLatents(posterior, noiseStream(job, index, purpose).normals(SIZE), 0.5).data;
+  return sampleLatents(posterior, noiseStream(job, index, purpose).normals(SIZE), { scalingFactor: 0.5 }).data;
 }
 
 test("samples show the items of their pass, each with its own caption and picture", async () => {
@@ -88,8 +92,8 @@ test("samples show the items of their pass, each with its own caption and pictur
   expect(inputs.real.shape).toEqual([4, ...TINY_LATENT]);
   const items = [4, 5, 6, 7].map((index) => itemOfSample(job, index, CAPTIONS.length));
   const expected = await model.pipeline.encodePrompts(items.map((item) => CAPTIONS[item]!));
-  expect(inputs.states).toEqual(expected);
-  expect(inputs.emptyStates).toEqual(await model.pipeline.encodePrompts([""]));
+  expect(inputs.states).toEqual(expected.states);
+  expect(inputs.unconditional).toEqual(await model.pipeline.encodePrompts([""]));
   for (const [i, item] of items.entries()) {
     expect(row(inputs.real.data, i)).toEqual(await latentsOf(picture(item, 16), 4 + i));
   }
@@ -116,7 +120,7 @@ test("each pass draws anew from the VAE's posterior", async () => {
 });
 
 test("captions are dropped with the given chance, once per sample", async () => {
-  const empty = (await model.pipeline.encodePrompts([""])).data;
+  const empty = (await model.pipeline.encodePrompts([""])).states.data;
   const dropped = async (promptDropout: number) => {
     const { data } = (await prepare(source(), settings({ promptDropout, batchSize: 64 }))).states;
     const rows = Array.from({ length: 64 }, (_, i) => data.slice(i * empty.length, (i + 1) * empty.length));
@@ -160,4 +164,54 @@ test("pairs have a second picture with a draw of its own", async () => {
   expect(row(real.data, 0)).toEqual(await latentsOf(picture(item, 16), 4));
   expect(row(other!.data, 0)).toEqual(await latentsOf(picture(item + 10, 16), 4, PURPOSE.latentsOther));
   expect((await prepare(source())).other).toBeUndefined();
+});
+
+describe("of an SDXL model", () => {
+  let xl: InputModel & { pipeline: Pipeline };
+  beforeAll(async () => {
+    await writeTinyXlModel(join(folder, "xl"));
+    const pipeline = await Pipeline.load(join(folder, "xl"), { threads: 1 });
+    const { config } = requireComponent(pipeline.model, "vae");
+    xl = { pipeline, textDigest: "xl text", vaeDigest: "xl vae", latentScaling: config };
+  });
+  afterAll(() => xl.pipeline.release());
+  const prepareXl = (of: SamplingSettings, from = source(64), encoder = new ConditionEncoder(1e9)) =>
+    batchInputs(xl, encoder, from, job, of, TINY_IMAGE_SIZE, TINY_LATENT);
+
+  test("samples tell the size of their pictures and where they were cut, kept pictures too", async () => {
+    const random = settings({}, { crop: CropKind.CROP_KIND_RANDOM, flipProbability: 1 });
+    const encoder = new ConditionEncoder(1e9);
+    const inputs = await prepareXl(random, source(64), encoder);
+    const expected = [4, 5, 6, 7].flatMap((index) => {
+      const left = Math.floor(noiseStream(job, index, PURPOSE.crop).uniform() * 49);
+      return [16, 64, 0, 48 - left, 16, 16];
+    });
+    expect(inputs.timeIds!.shape).toEqual([4, 6]);
+    expect([...inputs.timeIds!.data]).toEqual(expected);
+    expect(await prepareXl(random, source(64), encoder)).toEqual(inputs);
+  });
+
+  test("of a pair the winner's sizes hold for both sides", async () => {
+    const mixed: TrainingSource = {
+      ...source(),
+      images: (item) => [async () => picture(item, 32), async () => picture(item + 10, 16)],
+    };
+    const { timeIds } = await prepareXl(settings({ batchSize: 1 }), mixed);
+    expect([...timeIds!.data]).toEqual([16, 32, 0, 8, 16, 16]);
+  });
+
+  test("dropped captions are the empty prompt, guidance leads away from zeros or the negative prompt", async () => {
+    const empty = await xl.pipeline.encodePrompts([""]);
+    const dropped = await prepareXl(settings({ promptDropout: 1, batchSize: 1 }));
+    expect([dropped.states, dropped.textEmbeds]).toEqual([empty.states, empty.textEmbeds]);
+    expect(dropped.unconditional.states.data.every((x) => x === 0)).toBe(true);
+    const sampler = { kind: 1, numSteps: 4, eta: 0, guidanceScale: 2, negativePrompt: "dark skin" };
+    const led = await prepareXl(settings({ sampler: { ...sampler, guidanceRescale: 0, clipSkip: 0 }, batchSize: 1 }));
+    expect(led.unconditional).toEqual(await xl.pipeline.encodePrompts(["dark skin"]));
+  });
+
+  test("a clip skip holds for captions", async () => {
+    const { states } = await prepareXl(settings({ promptDropout: 1, clipSkip: 1, batchSize: 1 }));
+    expect(states).toEqual((await xl.pipeline.encodePrompts([""], { clipSkip: 1 })).states);
+  });
 });

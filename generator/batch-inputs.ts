@@ -1,8 +1,11 @@
 import { toTensor } from "../core/data/image.js";
-import { type ImagePlacement, prepareImage } from "../core/data/prepare-image.js";
+import { cropCorner, type ImagePlacement, type PictureSize, prepareImage } from "../core/data/prepare-image.js";
 import { SpinError } from "../core/errors.js";
-import { type FloatTensor, joinRows } from "../core/runtime/float-tensor.js";
-import { sampleLatents } from "../core/runtime/pipeline.js";
+import type { LatentScaling } from "../core/models/vae/latent-scaling.js";
+import type { PictureGeometry } from "../core/runtime/conditions.js";
+import { joinRows } from "../core/runtime/float-tensor.js";
+import { sampleLatents } from "../core/runtime/latent-posterior.js";
+import type { Pipeline } from "../core/runtime/pipeline.js";
 import { CropKind, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
 import type { ConditionEncoder, EncodingModel } from "./condition-encoder.js";
 import type { BatchInputs, DrawJob } from "./draws.js";
@@ -12,8 +15,9 @@ import type { TrainingSource } from "./training-source.js";
 
 /** What of the model the preparation of a batch needs. */
 export interface InputModel extends EncodingModel {
-  /** Factor of the VAE's latents for the UNet. */
-  readonly scalingFactor: number;
+  readonly pipeline: EncodingModel["pipeline"] & Pick<Pipeline, "timeIds">;
+  /** Of the VAE's latents for the UNet. */
+  readonly latentScaling: LatentScaling;
 }
 
 /** Purposes of the random numbers of each side. */
@@ -24,7 +28,7 @@ const SIDES = [
 
 /**
  * Captions and pictures of a batch, encoded: sample i's item, crop, flip, caption dropout and draw from the VAE's posterior come from
- * its index alone.
+ * its index alone. The sizes that SDXL is conditioned on are those of the real picture (of the winner), for both sides.
  *
  * @param latentShape [C, h, w] at the resolution of the pictures
  * @param beforeSample called before each sample is encoded; what it throws ends the preparation
@@ -48,6 +52,7 @@ export async function batchInputs(
   }
   const captions: string[] = [];
   const latents: Float32Array[][] = [[], []];
+  const geometries: PictureGeometry[] = [];
   for (let i = 0; i < settings.batchSize; i++) {
     beforeSample();
     const index = job.firstIndex + i;
@@ -62,22 +67,36 @@ export async function batchInputs(
         flip: noiseStream(job, index, flip).uniform() < settings.image!.flipProbability,
       };
       const key = `${source.digest} ${item} ${side} ${JSON.stringify(placement)}`;
-      const pixels = async (): Promise<FloatTensor> => ({
-        shape: [1, 3, resolution, resolution],
-        data: toTensor(await prepareImage(await image(), placement)),
-      });
-      const posterior = await encoder.posterior(model, key, pixels);
+      const prepare = async () => {
+        const original = await image();
+        const pixels = toTensor(await prepareImage(original, placement));
+        return { pixels: { shape: [1, 3, resolution, resolution], data: pixels }, originalSize: sizeOf(original) };
+      };
+      const { posterior, originalSize } = await encoder.picture(model, key, prepare);
+      if (side === 0) geometries.push(geometryOf(originalSize, placement));
       const noise = noiseStream(job, index, purpose).normals(posterior.mean.data.length);
-      latents[side]!.push(sampleLatents(posterior, noise, model.scalingFactor).data);
+      latents[side]!.push(sampleLatents(posterior, noise, model.latentScaling).data);
     }
   }
   const [real, other] = latents.map((rows) => (rows.length > 0 ? joinRows(rows, latentShape) : undefined));
   return {
     real: real!,
     other,
-    states: await encoder.states(model, captions),
-    emptyStates: await encoder.states(model, [""]),
+    ...(await encoder.prompts(model, captions, settings.clipSkip)),
+    ...model.pipeline.timeIds(geometries),
+    unconditional: await encoder.negative(model, settings.sampler?.negativePrompt),
   };
+}
+
+/** Without the pixels, which are not to be kept. */
+function sizeOf({ height, width }: PictureSize): PictureSize {
+  return { height, width };
+}
+
+function geometryOf({ height, width }: PictureSize, placement: ImagePlacement): PictureGeometry {
+  const { top, left } = cropCorner({ height, width }, placement);
+  const { resolution } = placement;
+  return { originalSize: [height, width], cropTopLeft: [top, left], targetSize: [resolution, resolution] };
 }
 
 function cropOf(settings: SamplingSettings, job: DrawJob, index: number, purpose: number): ImagePlacement["crop"] {

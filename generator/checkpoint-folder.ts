@@ -6,7 +6,7 @@ export interface CheckpointFolder {
   /** Digest of its manifest. */
   readonly digest: string;
   readonly folder: string;
-  /** Digest of the text encoder's and the tokenizer's files: equal ones encode captions alike. */
+  /** Digest of the text encoders' and tokenizers' files: equal ones encode captions alike. */
   readonly textDigest: string;
   /** Digest of the VAE's files. */
   readonly vaeDigest: string;
@@ -15,5 +15,5 @@ export interface CheckpointFolder {
 /** What a folder with this manifest is. */
 export function checkpointFolder(folder: string, { digest, files }: Manifest): CheckpointFolder {
   const part = (names: RegExp) => digestOf(files.filter(({ path }) => names.test(path)));
-  return { digest, folder, textDigest: part(/^(text_encoder|tokenizer)\//), vaeDigest: part(/^vae\//) };
+  return { digest, folder, textDigest: part(/^(text_encoder|tokenizer)(_2)?\//), vaeDigest: part(/^vae\//) };
 }

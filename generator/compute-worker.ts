@@ -7,7 +7,7 @@ import { batchInputs } from "./batch-inputs.js";
 import { ConditionEncoder } from "./condition-encoder.js";
 import { drawJob } from "./draw-job.js";
 import { encodeDraws } from "./draw-message.js";
-import type { BeforeRun, DrawJob } from "./draws.js";
+import { type BeforeRun, type DrawJob, unetConditions } from "./draws.js";
 import { LoadedModels, pictureSide } from "./loaded-models.js";
 import { renderPictures } from "./pictures.js";
 import { sampleDraws } from "./sample-draws.js";
@@ -87,12 +87,12 @@ const methods: ComputeMethods = {
     const resolution = pictureSide(model, settings.image!.resolution, "spec.settings.image.resolution");
     const side = resolution / model.factor;
     const latentShape = [model.latentChannels, side, side];
-    checkMessageSize(job, settings.batchSize, latentShape);
+    checkMessageSize(job, settings.batchSize, latentShape, model.conditionSize);
     const { encoder } = configured();
     const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
     const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
     const seconds = elapsed();
-    const message = encodeDraws({ draws, latentShape, states: inputs.states, seconds }, stamp);
+    const message = encodeDraws({ draws, latentShape, conditions: unetConditions(inputs), seconds }, stamp);
     return { message, cost: cost() };
   },
 
@@ -105,9 +105,15 @@ const methods: ComputeMethods = {
 };
 
 /** @throws SpinError `invalid` for draws that do not fit one message, before anything is computed. */
-function checkMessageSize({ form, drawsPerSample }: DrawJob, samples: number, latentShape: readonly number[]): void {
+function checkMessageSize(
+  { form, drawsPerSample }: DrawJob,
+  samples: number,
+  latentShape: readonly number[],
+  conditionSize: number,
+): void {
   const tensors = form === "realOnly" ? 2 : 4;
-  const floats = latentShape.reduce((product, extent) => product * extent, tensors * samples * drawsPerSample);
+  const latents = latentShape.reduce((product, extent) => product * extent, tensors * samples * drawsPerSample);
+  const floats = latents + samples * conditionSize;
   const bytes = 4 * floats + MESSAGE_OVERHEAD_BYTES;
   if (bytes <= RESPONSE_LIMIT_BYTES) return;
   throw new SpinError("invalid", `a batch of draws takes ${bytes} bytes, the limit is ${RESPONSE_LIMIT_BYTES}`, {

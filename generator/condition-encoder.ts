@@ -1,15 +1,31 @@
+import type { PictureSize } from "../core/data/prepare-image.js";
+import { joinConditions, type TextConditions } from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
-import { joinRows } from "../core/runtime/float-tensor.js";
-import type { LatentPosterior, Pipeline } from "../core/runtime/pipeline.js";
+import type { LatentPosterior } from "../core/runtime/latent-posterior.js";
+import type { Pipeline } from "../core/runtime/pipeline.js";
 import { ByteCache } from "./byte-cache.js";
 
 /** A loaded model with the identity of the parts whose outputs may be kept: checkpoints of one run share them. */
 export interface EncodingModel {
-  readonly pipeline: Pick<Pipeline, "encodePrompts" | "encodeImages">;
-  /** Digest of text encoder and tokenizer. */
+  readonly pipeline: Pick<Pipeline, "encodePrompts" | "zeroNegative" | "encodeImages">;
+  /** Digest of text encoders and tokenizers. */
   readonly textDigest: string;
   /** Digest of the VAE. */
   readonly vaeDigest: string;
+}
+
+/** What is kept of a picture. */
+export interface EncodedPicture {
+  readonly posterior: LatentPosterior;
+  /** Before it was prepared. */
+  readonly originalSize: PictureSize;
+}
+
+/** A picture as the VAE takes it. */
+export interface PreparedPicture {
+  /** [1, 3, H, W], −1 black, 1 white. */
+  readonly pixels: FloatTensor;
+  readonly originalSize: PictureSize;
 }
 
 /** How often a kept result was there, and how often not. */
@@ -18,17 +34,17 @@ export interface CacheCounts {
   readonly misses: number;
 }
 
-/** Captions to text states and pictures to latent distributions, computed once while they fit the bound. */
+/** Captions to text conditions and pictures to latent distributions, computed once while they fit the bound. */
 export class ConditionEncoder {
-  readonly #states: ByteCache<FloatTensor>;
-  readonly #posteriors: ByteCache<LatentPosterior>;
+  readonly #texts: ByteCache<TextConditions>;
+  readonly #pictures: ByteCache<EncodedPicture>;
   #hits = 0;
   #misses = 0;
 
   /** @param maxBytes bound of what is kept, in bytes: half for captions, half for pictures */
   constructor(maxBytes: number) {
-    this.#states = new ByteCache(maxBytes / 2);
-    this.#posteriors = new ByteCache(maxBytes / 2);
+    this.#texts = new ByteCache(maxBytes / 2);
+    this.#pictures = new ByteCache(maxBytes / 2);
   }
 
   /** @returns counts since the last call. */
@@ -39,35 +55,48 @@ export class ConditionEncoder {
     return counts;
   }
 
-  /** @returns the text encoder's states of each prompt, [N, L, X]. */
-  async states({ pipeline, textDigest }: EncodingModel, prompts: readonly string[]): Promise<FloatTensor> {
-    const rows: FloatTensor[] = [];
+  /**
+   * What prompts say to the UNet, N rows.
+   * @param clipSkip layers to leave out at the text encoders' ends
+   */
+  async prompts(
+    { pipeline, textDigest }: EncodingModel,
+    prompts: readonly string[],
+    clipSkip: number,
+  ): Promise<TextConditions> {
+    const rows: TextConditions[] = [];
     for (const prompt of prompts) {
-      const key = `${textDigest} ${prompt}`;
-      const compute = () => pipeline.encodePrompts([prompt]);
-      rows.push(await this.#kept(this.#states, key, compute, (states) => states.data.byteLength));
+      const compute = () => pipeline.encodePrompts([prompt], { clipSkip });
+      const bytes = ({ states, textEmbeds }: TextConditions) =>
+        states.data.byteLength + (textEmbeds?.data.byteLength ?? 0);
+      rows.push(await this.#kept(this.#texts, `${textDigest} ${clipSkip} ${prompt}`, compute, bytes));
     }
-    return joinRows(
-      rows.map(({ data }) => data),
-      rows[0]!.shape.slice(1),
-    );
+    return joinConditions(rows);
+  }
+
+  /** What guidance leads away from, one row, as `Pipeline.encodeNegative`. */
+  async negative(model: EncodingModel, negativePrompt: string | undefined): Promise<TextConditions> {
+    const zeros = negativePrompt === undefined ? model.pipeline.zeroNegative() : undefined;
+    return zeros ?? this.prompts(model, [negativePrompt ?? ""], 0);
   }
 
   /**
-   * The latent distribution of one picture, [1, C, h, w]. Pictures go through the VAE one by one: what is kept must not depend on what
+   * One picture with its latent distribution, [1, C, h, w]. Pictures go through the VAE one by one: what is kept must not depend on what
    * it was computed beside.
    *
    * @param key tells the picture and its preparation
-   * @param pixels [1, 3, H, W], −1 black, 1 white
    */
-  posterior(
+  picture(
     { pipeline, vaeDigest }: EncodingModel,
     key: string,
-    pixels: () => Promise<FloatTensor>,
-  ): Promise<LatentPosterior> {
-    const compute = async () => pipeline.encodeImages(await pixels());
-    const bytes = ({ mean, logvar }: LatentPosterior) => mean.data.byteLength + logvar.data.byteLength;
-    return this.#kept(this.#posteriors, `${vaeDigest} ${key}`, compute, bytes);
+    prepare: () => Promise<PreparedPicture>,
+  ): Promise<EncodedPicture> {
+    const compute = async () => {
+      const { pixels, originalSize } = await prepare();
+      return { posterior: await pipeline.encodeImages(pixels), originalSize };
+    };
+    const bytes = ({ posterior: { mean, logvar } }: EncodedPicture) => mean.data.byteLength + logvar.data.byteLength;
+    return this.#kept(this.#pictures, `${vaeDigest} ${key}`, compute, bytes);
   }
 
   async #kept<V>(cache: ByteCache<V>, key: string, compute: () => Promise<V>, bytes: (value: V) => number): Promise<V> {

@@ -45,6 +45,7 @@ export function drawJob(spec: SamplingSpec, firstIndex: number): DrawJob {
     sampler: settings.sampler && {
       ...samplerChoice(settings.sampler),
       guidanceScale: settings.sampler.guidanceScale,
+      guidanceRescale: settings.sampler.guidanceRescale,
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { UnetConditions } from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
 import { encodeTensor } from "../core/service/tensor-codec.js";
 import { SampleTrajectoriesResponse } from "../proto/gen/spin/v1/generator_service.js";
@@ -15,8 +16,8 @@ export interface ComputedBatch {
   readonly draws: Draws;
   /** [C, H, W] */
   readonly latentShape: readonly number[];
-  /** Text states of the samples' captions, [S, L, X]. */
-  readonly states: FloatTensor;
+  /** Of the samples, S rows. */
+  readonly conditions: UnetConditions;
   readonly seconds: number;
 }
 
@@ -24,18 +25,21 @@ export interface ComputedBatch {
  * The bytes of the response that carries a batch. Made in the worker: each level of nesting copies the tensors once more, some 5 ms per
  * megabyte that the event loop would stand still for.
  */
-export function encodeDraws({ draws, latentShape, states, seconds }: ComputedBatch, stamp: BatchStamp): Uint8Array {
+export function encodeDraws({ draws, latentShape, conditions, seconds }: ComputedBatch, stamp: BatchStamp): Uint8Array {
   const rows = draws.timesteps.length;
   const side = ({ noisyLatents, target, referenceError }: DrawSide): DrawSideMessage => ({
     noisyLatents: encodeTensor([rows, ...latentShape], noisyLatents),
     target: encodeTensor([rows, ...latentShape], target),
     referenceError: referenceError && encodeTensor([rows], referenceError),
   });
+  const tensor = ({ shape, data }: FloatTensor) => encodeTensor(shape, data);
   const batch = {
     ...stamp,
     timesteps: encodeTensor([rows], draws.timesteps),
     previousTimesteps: draws.previousTimesteps && encodeTensor([rows], draws.previousTimesteps),
-    encoderHiddenStates: encodeTensor(states.shape, states.data),
+    encoderHiddenStates: tensor(conditions.states),
+    textEmbeds: conditions.textEmbeds && tensor(conditions.textEmbeds),
+    timeIds: conditions.timeIds && tensor(conditions.timeIds),
     real: side(draws.real),
     synthetic: draws.synthetic && side(draws.synthetic),
     computeSeconds: seconds,

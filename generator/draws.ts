@@ -2,6 +2,12 @@ import type { SamplerChoice } from "../core/diffusion/pipeline-sampler.js";
 import type { SchedulerConfig } from "../core/diffusion/scheduler-config.js";
 import type { TargetType } from "../core/diffusion/trajectory.js";
 import { SpinError } from "../core/errors.js";
+import {
+  type Conditions,
+  repeatConditions,
+  type TextConditions,
+  type UnetConditions,
+} from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
 import type { Pipeline } from "../core/runtime/pipeline.js";
 import type { NoiseKey } from "./noise-purposes.js";
@@ -24,19 +30,25 @@ export interface DrawJob extends NoiseKey {
   readonly drawsPerSample: number;
   readonly timestepRule: TimestepRule;
   /** How the synthetic side is sampled, for the forms that have one. */
-  readonly sampler?: SamplerChoice & { readonly guidanceScale: number };
+  readonly sampler?: SamplerChoice & GuidanceChoice;
 }
 
-/** What the samples of a batch are about; S samples. */
-export interface BatchInputs {
+/** How the sampler is guided; what it is led away from is part of the inputs. */
+export interface GuidanceChoice {
+  /** w; 1: none. */
+  readonly guidanceScale: number;
+  /** φ of guidance rescale, 0 to 1; 0 where not said. */
+  readonly guidanceRescale?: number;
+}
+
+/** What the samples of a batch are about; S samples, whose conditions have a row each. */
+export interface BatchInputs extends UnetConditions {
   /** Latents of the real images (of the winners), scaled, [S, C, H, W]. */
   readonly real: FloatTensor;
   /** Latents of the losers, for pairs. */
   readonly other?: FloatTensor;
-  /** Text states of the captions, [S, L, X]. */
-  readonly states: FloatTensor;
-  /** Text states of the empty prompt, [1, L, X]. */
-  readonly emptyStates: FloatTensor;
+  /** What guidance leads away from, one row. */
+  readonly unconditional: TextConditions;
 }
 
 /** One side of a batch of draws; N = S · D rows, sample-major. */
@@ -83,10 +95,16 @@ export function isGuided(sampler: DrawJob["sampler"]): boolean {
   return sampler !== undefined && sampler.guidanceScale !== 1;
 }
 
-/** Captions, and the empty prompt for each of them where the sampler is guided. */
-export function conditionsOf({ sampler }: DrawJob, { states, emptyStates }: BatchInputs) {
-  if (sampler === undefined || !isGuided(sampler)) return { states };
-  const data = new Float32Array(states.data.length);
-  for (let start = 0; start < data.length; start += emptyStates.data.length) data.set(emptyStates.data, start);
-  return { states, guidance: { scale: sampler.guidanceScale, states: { shape: states.shape, data } } };
+/** The samples' conditions, without their latents. */
+export function unetConditions({ states, textEmbeds, timeIds }: BatchInputs): UnetConditions {
+  return { states, textEmbeds, timeIds };
+}
+
+/** The samples' conditions, and what guidance leads away from for each of them where the sampler is guided. */
+export function conditionsOf({ sampler }: DrawJob, inputs: BatchInputs): Conditions {
+  const conditions = unetConditions(inputs);
+  if (sampler === undefined || !isGuided(sampler)) return conditions;
+  const unconditional = repeatConditions(inputs.unconditional, inputs.real.shape[0]!);
+  const { guidanceScale: scale, guidanceRescale: rescale } = sampler;
+  return { ...conditions, guidance: { ...unconditional, timeIds: inputs.timeIds, scale, rescale } };
 }

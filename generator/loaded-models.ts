@@ -16,6 +16,8 @@ export interface LoadedModel extends InputModel {
   /** Pixels per latent along a side. */
   readonly factor: number;
   readonly latentChannels: number;
+  /** Numbers in the conditions of one sample. */
+  readonly conditionSize: number;
 }
 
 /** Checkpoints in memory by digest; past a number, the one that was used longest ago is released. */
@@ -54,17 +56,18 @@ export class LoadedModels {
     const pipeline = await Pipeline.load(folder, this.#session);
     const unet = requireComponent(pipeline.model, "unet").config;
     const vae = requireComponent(pipeline.model, "vae").config;
-    requireComponent(pipeline.model, "textEncoder");
+    requireComponent(pipeline.model, pipeline.model.xl === undefined ? "textEncoder" : "textEncoder2");
     const scheduler = requireComponent(pipeline.model, "scheduler");
     const factor = vaeFactor(vae);
     return {
       pipeline,
       textDigest,
       vaeDigest,
-      scalingFactor: vae.scalingFactor,
+      latentScaling: vae,
       nativeSize: unet.sampleSize === undefined ? undefined : unet.sampleSize * factor,
       factor,
       latentChannels: vae.latentChannels,
+      conditionSize: pipeline.promptLength * unet.crossAttentionDim + (unet.textTime?.projectionInputDim ?? 0),
       frozen: {
         scheduler,
         denoise: pipeline.denoise.bind(pipeline),

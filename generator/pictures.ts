@@ -1,8 +1,9 @@
 import { encodeImage, fromTensor } from "../core/data/image.js";
 import { createPipelineSampler, type SamplerChoice } from "../core/diffusion/pipeline-sampler.js";
 import { createTorchGenerator } from "../core/diffusion/torch-generator.js";
+import { type Conditions, type PictureGeometry, repeatConditions, wholePicture } from "../core/runtime/conditions.js";
 import type { ConditionEncoder } from "./condition-encoder.js";
-import type { BeforeRun } from "./draws.js";
+import type { BeforeRun, GuidanceChoice } from "./draws.js";
 import { type LoadedModel, pictureSide } from "./loaded-models.js";
 
 /** A batch of pictures to render. */
@@ -11,7 +12,11 @@ export interface PictureJob {
   readonly items: readonly { readonly prompt: string; readonly seed: bigint }[];
   /** Pictures computed together: fewer are filled up, so that rounding depends on this number alone. */
   readonly batchSize: number;
-  readonly sampler: SamplerChoice & { readonly guidanceScale: number };
+  readonly sampler: SamplerChoice & GuidanceChoice;
+  /** Where guided: what to lead away from; undefined: what diffusers takes then. */
+  readonly negativePrompt: string | undefined;
+  /** Layers of the text encoders to leave out. */
+  readonly clipSkip: number;
   /** In pixels; 0: what the model was made for. */
   readonly height: number;
   readonly width: number;
@@ -37,10 +42,11 @@ export interface Picture {
 export async function renderPictures(
   model: LoadedModel,
   encoder: ConditionEncoder,
-  { items, batchSize, sampler, height, width, format }: PictureJob,
+  job: PictureJob,
   beforeRun: BeforeRun,
 ): Promise<Picture[]> {
-  const [pixelsHigh, pixelsWide] = [pictureSide(model, height, "height"), pictureSide(model, width, "width")];
+  const { items, batchSize, sampler, format } = job;
+  const [pixelsHigh, pixelsWide] = [pictureSide(model, job.height, "height"), pictureSide(model, job.width, "width")];
   const latentShape = [model.latentChannels, pixelsHigh / model.factor, pixelsWide / model.factor];
   const size = latentShape.reduce((product, extent) => product * extent, 1);
   const batch = Array.from({ length: batchSize }, (_, i) => items[Math.min(i, items.length - 1)]!);
@@ -51,20 +57,13 @@ export async function renderPictures(
     return all;
   };
 
-  const prompts = batch.map(({ prompt }) => prompt);
-  const states = await encoder.states(model, prompts);
-  const emptyPrompts = batch.map(() => "");
-  const isGuided = sampler.guidanceScale !== 1;
-  const guidance = isGuided
-    ? { scale: sampler.guidanceScale, states: await encoder.states(model, emptyPrompts) }
-    : undefined;
+  const conditions = await conditionsOf(model, encoder, job, batch, wholePicture(pixelsHigh, pixelsWide));
   const walk = createPipelineSampler(model.frozen.scheduler, sampler);
-  const perRun = isGuided ? 2 * batchSize : batchSize;
+  const perRun = conditions.guidance === undefined ? batchSize : 2 * batchSize;
   beforeRun(perRun);
   const latents = await model.pipeline.sample({
     latents: { shape: [batchSize, ...latentShape], data: noise() },
-    states,
-    guidance,
+    ...conditions,
     sampler: walk,
     noise,
     onStep: ({ index }) => {
@@ -83,4 +82,21 @@ export async function renderPictures(
     pictures.push({ image, latents: row(latents.data), latentShape });
   }
   return pictures;
+}
+
+/** What the pictures of a batch are conditioned on. */
+async function conditionsOf(
+  model: LoadedModel,
+  encoder: ConditionEncoder,
+  { batchSize, sampler, negativePrompt, clipSkip }: PictureJob,
+  batch: PictureJob["items"],
+  geometry: PictureGeometry,
+): Promise<Conditions> {
+  const sizes = model.pipeline.timeIds(Array.from({ length: batchSize }, () => geometry));
+  const prompts = batch.map(({ prompt }) => prompt);
+  const conditions = { ...(await encoder.prompts(model, prompts, clipSkip)), ...sizes };
+  const { guidanceScale: scale, guidanceRescale: rescale } = sampler;
+  if (scale === 1) return conditions;
+  const negative = repeatConditions(await encoder.negative(model, negativePrompt), batchSize);
+  return { ...conditions, guidance: { ...negative, ...sizes, scale, rescale } };
 }

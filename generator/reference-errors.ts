@@ -1,5 +1,6 @@
+import { pickConditions } from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
-import type { BatchInputs, BeforeRun, DrawSide, FrozenModel } from "./draws.js";
+import { type BatchInputs, type BeforeRun, type DrawSide, type FrozenModel, unetConditions } from "./draws.js";
 
 /** A side whose e_k is not known yet. */
 type Asked = Pick<DrawSide, "noisyLatents" | "target">;
@@ -15,32 +16,30 @@ export async function referenceErrors(
   model: Pick<FrozenModel, "denoise">,
   sides: readonly Asked[],
   timesteps: Int32Array,
-  { real, states }: BatchInputs,
+  inputs: BatchInputs,
   perRun: number,
   beforeRun: BeforeRun,
 ): Promise<Float32Array[]> {
-  const [numSamples, ...latent] = real.shape as [number, ...number[]];
-  const size = real.data.length / numSamples;
-  const [, ...state] = states.shape;
-  const stateSize = states.data.length / numSamples;
+  const { shape, data } = inputs.real;
+  const [numSamples, ...latent] = shape as [number, ...number[]];
+  const size = data.length / numSamples;
   const [rows, draws] = [timesteps.length, timesteps.length / numSamples];
   const errors = sides.map(() => new Float32Array(rows));
 
   const x: FloatTensor = { shape: [perRun, ...latent], data: new Float32Array(perRun * size) };
-  const conditions: FloatTensor = { shape: [perRun, ...state], data: new Float32Array(perRun * stateSize) };
   const at = new Float32Array(perRun);
   const total = sides.length * rows;
   for (let start = 0; start < total; start += perRun) {
+    const samples: number[] = [];
     for (let i = 0; i < perRun; i++) {
       const place = Math.min(start + i, total - 1);
       const row = place % rows;
-      const sample = Math.floor(row / draws);
+      samples.push(Math.floor(row / draws));
       x.data.set(sides[Math.floor(place / rows)]!.noisyLatents.subarray(row * size, (row + 1) * size), i * size);
-      conditions.data.set(states.data.subarray(sample * stateSize, (sample + 1) * stateSize), i * stateSize);
       at[i] = timesteps[row]!;
     }
     beforeRun(perRun);
-    const output = await model.denoise(x, at, conditions);
+    const output = await model.denoise(x, at, pickConditions(unetConditions(inputs), samples));
     for (let place = start; place < Math.min(start + perRun, total); place++) {
       const [side, row] = [Math.floor(place / rows), place % rows];
       const target = sides[side]!.target.subarray(row * size, (row + 1) * size);

@@ -17,7 +17,7 @@ import { startTinyGenerator, type TinyGenerator } from "../test/support/tiny-gen
 import { TINY_LATENT, writeTinyModel } from "../test/support/tiny-model.js";
 
 const CAPTION = "a red heart";
-const DDIM = { kind: 1, numSteps: 4, eta: 1, guidanceScale: 2 };
+const DDIM = { kind: 1, numSteps: 4, eta: 1, guidanceScale: 2, guidanceRescale: 0, clipSkip: 0 };
 
 let folder: string;
 let digest: string;
@@ -44,7 +44,7 @@ const request = (fields: Partial<RenderImagesRequest> = {}) =>
   RenderImagesRequest.fromPartial({
     checkpoint: { digest: "", modelName: "tiny" },
     items,
-    sampler: { kind: 0, numSteps: 3, eta: 0, guidanceScale: 2 },
+    sampler: { kind: 0, numSteps: 3, eta: 0, guidanceScale: 2, guidanceRescale: 0, clipSkip: 0 },
     format: 1,
     includeLatents: true,
     ...fields,
@@ -61,13 +61,13 @@ test("gives the picture that a pipeline with torch's generator gives", async () 
     ["ddim", 0.5],
     ["pndm", 0],
   ] as const) {
-    const settings = { kind: kind === "ddim" ? 1 : 2, numSteps: 3, eta, guidanceScale: 2 };
+    const settings = { ...DDIM, kind: kind === "ddim" ? 1 : 2, numSteps: 3, eta };
     const [picture] = await render(request({ items: items.slice(0, 1), sampler: settings }));
     const generator = createTorchGenerator(3n);
     const latents = await reference.sample({
       latents: { shape: [1, ...TINY_LATENT], data: generator.randn(256) },
-      states: await reference.encodePrompts([CAPTION]),
-      guidance: { scale: 2, states: await reference.encodePrompts([""]) },
+      ...(await reference.encodePrompts([CAPTION])),
+      guidance: { scale: 2, ...(await reference.encodePrompts([""])) },
       sampler: createPipelineSampler(reference.model.scheduler!, { kind, numSteps: 3, eta }),
       noise: () => generator.randn(256),
     });
@@ -75,6 +75,22 @@ test("gives the picture that a pipeline with torch's generator gives", async () 
     const expected = fromTensor((await reference.decode(latents)).data, 16, 16);
     expect((await decodeImage(picture!.image)).data.join()).toBe(expected.data.join());
     expect(picture).toMatchObject({ item: 0, prompt: CAPTION, checkpointDigest: digest });
+  }
+});
+
+test("guidance leads away from the negative prompt, is rescaled, and prompts are encoded with fewer layers, as asked", async () => {
+  const settings = { ...DDIM, eta: 0, negativePrompt: "a blue square", guidanceRescale: 0.7, clipSkip: 1 };
+  const [picture] = await render(request({ items: items.slice(0, 1), sampler: settings }));
+  const latents = await reference.sample({
+    latents: { shape: [1, ...TINY_LATENT], data: createTorchGenerator(3n).randn(256) },
+    ...(await reference.encodePrompts([CAPTION], { clipSkip: 1 })),
+    guidance: { scale: 2, rescale: 0.7, ...(await reference.encodePrompts(["a blue square"])) },
+    sampler: createPipelineSampler(reference.model.scheduler!, { kind: "ddim", numSteps: 4 }),
+  });
+  expect(decodeFloat32(picture!.latents, "latents").data).toEqual(latents.data);
+  for (const plain of [{ negativePrompt: undefined }, { guidanceRescale: 0 }, { clipSkip: 0 }]) {
+    const [other] = await render(request({ items: items.slice(0, 1), sampler: { ...settings, ...plain } }));
+    expect(other!.latents).not.toEqual(picture!.latents);
   }
 });
 
@@ -132,6 +148,11 @@ test.each<[string, Partial<RenderImagesRequest>, object]>([
     "steps beyond the schedule",
     { sampler: { ...DDIM, numSteps: 1001 } },
     { kind: "invalid", field: "sampler.num_steps" },
+  ],
+  [
+    "more layers to leave out than there are",
+    { sampler: { ...DDIM, clipSkip: 5 } },
+    { kind: "invalid", field: "clip_skip" },
   ],
   ["η for PNDM", { sampler: { ...DDIM, kind: 2 } }, { kind: "invalid", field: "sampler.eta" }],
   ["an odd size", { height: 17 }, { kind: "invalid", field: "height" }],

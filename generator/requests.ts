@@ -3,6 +3,7 @@ import { SpinError } from "../core/errors.js";
 import {
   checkpointRef,
   datasetRef,
+  MAX_PROMPT_LENGTH,
   samplerSettings,
   sampleTrajectoriesRequest,
 } from "../core/service/request-schemas.js";
@@ -23,7 +24,6 @@ import { DataType } from "../proto/gen/spin/v1/tensor.js";
 const MAX_SAMPLES = 2 ** 32;
 /** Most pixels of one batch of pictures: 64 of 1024². */
 const MAX_BATCH_PIXELS = 2 ** 26;
-const MAX_PROMPT_LENGTH = 10_000;
 
 const caption = z.discriminatedUnion(
   "$case",

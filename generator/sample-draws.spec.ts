@@ -5,6 +5,7 @@ import { alphasCumprod } from "../core/diffusion/noise-schedule.js";
 import { createPhiloxStream } from "../core/diffusion/philox.js";
 import { originalForm } from "../core/diffusion/prediction.js";
 import { trajectorySteps } from "../core/diffusion/trajectory.js";
+import type { TextConditions } from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
 import { Pipeline } from "../core/runtime/pipeline.js";
 import { TINY_LATENT, writeTinyModel } from "../test/support/tiny-model.js";
@@ -17,13 +18,13 @@ const CAPTIONS = ["a red heart", "a blue square", "a woman scientist", ""];
 let folder: string;
 let pipeline: Pipeline;
 let allStates: FloatTensor;
-let emptyStates: FloatTensor;
+let unconditional: TextConditions;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "spin-draws-"));
   await writeTinyModel(`${folder}/tiny`);
   pipeline = await Pipeline.load(`${folder}/tiny`, { threads: 1 });
-  allStates = await pipeline.encodePrompts(CAPTIONS);
-  emptyStates = await pipeline.encodePrompts([""]);
+  allStates = (await pipeline.encodePrompts(CAPTIONS)).states;
+  unconditional = await pipeline.encodePrompts([""]);
 });
 afterAll(async () => {
   await pipeline.release();
@@ -62,7 +63,7 @@ function inputs(first = 0, count = 4): BatchInputs {
     shape: [count, ...allStates.shape.slice(1)],
     data: allStates.data.slice(first * row, (first + count) * row),
   };
-  return { real: latents(0), other: latents(1), states, emptyStates };
+  return { real: latents(0), other: latents(1), states, unconditional };
 }
 
 const rowOf = (data: Float32Array, row: number) => data.subarray(row * SIZE, (row + 1) * SIZE);
@@ -74,7 +75,7 @@ const combined = (a: Float32Array, x: number, b: Float32Array, y: number) => a.m
 function predict(side: DrawSide, row: number, timestep: number, sample: number): Promise<Float32Array> {
   const states = inputs(sample, 1).states;
   const latents = { shape: [1, ...TINY_LATENT], data: rowOf(side.noisyLatents, row).slice() };
-  return pipeline.denoise(latents, Float32Array.of(timestep), states);
+  return pipeline.denoise(latents, Float32Array.of(timestep), { states });
 }
 
 async function recomputedErrors(draws: Draws, side: DrawSide, drawsPerSample: number): Promise<number[]> {

@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 type SpecChange = Partial<SamplingSpec> & { readonly change?: Partial<SamplingSettings> };
-const DDIM = { kind: 1, numSteps: 4, eta: 1, guidanceScale: 2 };
+const DDIM = { kind: 1, numSteps: 4, eta: 1, guidanceScale: 2, guidanceRescale: 0, clipSkip: 0 };
 
 function spec({ change, ...fields }: SpecChange = {}): SamplingSpec {
   return SamplingSpec.fromPartial({
@@ -130,7 +130,7 @@ describe.each(FORMS)("SampleTrajectories, %s", (_, fields) => {
     for (const side of [batch!.real!, batch!.synthetic!]) {
       const x = decodeFloat32(side.noisyLatents, "x");
       const target = decodeFloat32(side.target, "target").data;
-      const output = await reference.denoise(x, Float32Array.from(t), { shape: [4, 8, 16], data: rows });
+      const output = await reference.denoise(x, Float32Array.from(t), { states: { shape: [4, 8, 16], data: rows } });
       const errors = decodeFloat32(side.referenceError, "e").data;
       for (const [row, error] of errors.entries()) {
         let sum = 0;

@@ -106,7 +106,13 @@ async function* renderImages(
         const job: PictureJob = {
           items,
           batchSize,
-          sampler: { ...samplerChoice(sampler), guidanceScale: sampler.guidanceScale },
+          sampler: {
+            ...samplerChoice(sampler),
+            guidanceScale: sampler.guidanceScale,
+            guidanceRescale: sampler.guidanceRescale,
+          },
+          negativePrompt: sampler.negativePrompt,
+          clipSkip: sampler.clipSkip,
           height,
           width,
           format: FORMATS[checked.format],

@@ -1,5 +1,4 @@
 import { alphasCumprod } from "../core/diffusion/noise-schedule.js";
-import { stableDiffusionScheduler } from "../core/diffusion/pipeline-sampler.js";
 import { samplingTimesteps } from "../core/diffusion/timestep-spacing.js";
 import {
   realState,
@@ -93,8 +92,7 @@ export async function trajectoryDraws(
 }
 
 function samplerSteps({ scheduler }: FrozenModel, sampler: NonNullable<DrawJob["sampler"]>): TrajectoryStep[] {
-  const config = stableDiffusionScheduler(scheduler);
-  return trajectorySteps(alphasCumprod(config), samplingTimesteps(config, sampler.numSteps), sampler.eta ?? 0);
+  return trajectorySteps(alphasCumprod(scheduler), samplingTimesteps(scheduler, sampler.numSteps), sampler.eta ?? 0);
 }
 
 /** Rows (sample-major) of the draws that stand at each step. */

@@ -14,6 +14,8 @@ export const TRAINER_SETTINGS = {
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
   /** Folder that runs and checkpoints are kept in. One trainer per folder. */
   runsDir: setting("RUNS_DIR", text.prefault("runs/trainer")),
+  /** Element type of checkpoints' UNets: as the base has it, or float32, which loses nothing of small updates. */
+  checkpointDtype: setting("CHECKPOINT_DTYPE", z.enum(["source", "float32"]).prefault("source")),
   /** Threads inside one operator; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
   /** Execution provider of the training graph. */

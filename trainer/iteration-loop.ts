@@ -1,5 +1,6 @@
 import { rm } from "node:fs/promises";
 import type { Span } from "@opentelemetry/api";
+import type { WeightsDtype } from "../core/checkpoint/pipeline-checkpoint.js";
 import { learningRate } from "../core/diffusion/learning-rate.js";
 import { SpinError } from "../core/errors.js";
 import type { UpdateOptions } from "../core/nn/training.js";
@@ -55,6 +56,8 @@ export interface IterationLoop {
   readonly worker: WorkerClient<ComputeMethods>;
   readonly precision: Precision;
   readonly checkpoints: Checkpoints;
+  /** Of the checkpoints' UNets. */
+  readonly dtype: WeightsDtype;
   readonly reports: IterationReports;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -112,7 +115,13 @@ async function takeStep(
   }
 }
 
-async function save({ job, plan, worker, checkpoints, reports }: IterationLoop, step: number): Promise<Checkpoint> {
+/** Share of the way that training has gone. */
+const NOTABLE_ROUNDING = 0.1;
+
+async function save(
+  { job, plan, worker, checkpoints, dtype, reports, log }: IterationLoop,
+  step: number,
+): Promise<Checkpoint> {
   const { run, iteration, spec, dataset, stepsBefore } = job;
   const checkpoint: Checkpoint = {
     digest: "",
@@ -136,7 +145,13 @@ async function save({ job, plan, worker, checkpoints, reports }: IterationLoop, 
   };
   const target = checkpoints.incoming(checkpoint);
   await rm(target, { recursive: true, force: true }); // Of an attempt that could not be published.
-  const manifest = await worker.call("save", { target, lineage: lineageJson(lineage) });
+  const request = { target, lineage: lineageJson(lineage), dtype };
+  const { manifest, roundingShare } = await worker.call("save", request);
+  if (roundingShare > NOTABLE_ROUNDING) {
+    const problem =
+      "rounding to the base's element type takes away much of what was learned; set CHECKPOINT_DTYPE to float32";
+    log.warn({ step, roundingShare }, problem);
+  }
   if (manifest.digest === iteration.baseDigest) {
     throw new SpinError("internal", `the checkpoint of step ${step} has the digest that the iteration began with`);
   }

@@ -38,6 +38,7 @@ export async function trainIteration(
   let source: DrawSource | undefined;
   try {
     const facts = await worker.call("open", job.baseFolder, { signal });
+    for (const note of facts.notes) log.warn(note);
     const { fingerprint } = await generators.first(config.generatorPatience * 1000, signal);
     const samplingSpec = samplingSpecOf(spec, {
       run: job.run,
@@ -61,8 +62,8 @@ export async function trainIteration(
       log,
       signal,
     });
-    const { latent, text } = plan;
-    const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1] };
+    const { latent, text, added } = plan;
+    const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1], added };
     const { threads, device } = config;
     await worker.call("build", { kind: objective.kind, shapes, session: { threads, device } }, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
@@ -74,6 +75,7 @@ export async function trainIteration(
       worker,
       precision,
       checkpoints: parts.checkpoints,
+      dtype: config.checkpointDtype === "float32" ? "F32" : "source",
       reports,
       log,
       signal,

@@ -1,11 +1,11 @@
 import type { Feeds } from "../../core/nn/training.js";
-import type { FloatTensor } from "../../core/runtime/float-tensor.js";
+import type { UnetConditions } from "../../core/runtime/conditions.js";
 import type { Pipeline } from "../../core/runtime/pipeline.js";
 import type { DrawJob, Draws, FrozenModel } from "../../generator/draws.js";
 import { sampleDraws } from "../../generator/sample-draws.js";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchSettings } from "./settings.js";
-import { spinTraining, trainStep } from "./spin-training.js";
+import { conditionFeeds, spinTraining, trainStep } from "./spin-training.js";
 import type { Subject } from "./subject.js";
 
 /**
@@ -19,8 +19,9 @@ export async function iterationBenchmark(
 ): Promise<Benchmark> {
   const { batch, steps } = settings;
   const training = await spinTraining(subject, settings, profilePrefix && `${profilePrefix}training`);
-  const states = subject.states(batch);
-  const inputs = { real: subject.normals([batch, ...subject.latent]), states, emptyStates: subject.states(1) };
+  const conditions = subject.conditions(batch);
+  const real = subject.normals([batch, ...subject.latent]);
+  const inputs = { real, ...conditions, unconditional: subject.conditions(1) };
   const iteration = async (numSteps: number, samplingSteps: number) => {
     const pipeline = await subject.load(profilePrefix && `${profilePrefix}sampling`);
     const model = frozen(pipeline, subject);
@@ -29,7 +30,7 @@ export async function iterationBenchmark(
       batches.push(await sampleDraws(model, drawJob(settings, samplingSteps, step * batch), inputs));
     }
     await pipeline.release();
-    for (const draws of batches) await trainStep(training, toFeeds(draws, states));
+    for (const draws of batches) await trainStep(training, toFeeds(draws, conditions));
   };
   return {
     warmUp: () => iteration(1, 2),
@@ -60,7 +61,7 @@ function drawJob({ guidance }: BenchSettings, samplingSteps: number, firstIndex:
   };
 }
 
-function toFeeds({ timesteps, real, synthetic }: Draws, states: FloatTensor): Feeds {
+function toFeeds({ timesteps, real, synthetic }: Draws, conditions: UnetConditions): Feeds {
   const at = Float32Array.from(timesteps);
   return {
     real_xt: real.noisyLatents,
@@ -71,6 +72,6 @@ function toFeeds({ timesteps, real, synthetic }: Draws, states: FloatTensor): Fe
     synthetic_target: synthetic!.target,
     synthetic_timestep: at,
     synthetic_reference: synthetic!.referenceError!,
-    encoder_hidden_states: states.data,
+    ...conditionFeeds(conditions),
   };
 }

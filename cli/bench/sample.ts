@@ -11,7 +11,7 @@ export async function sampleBenchmark(
 ): Promise<Benchmark> {
   const pipeline = await subject.load(profilePrefix);
   const latents = subject.normals([batch, ...subject.latent]);
-  const conditions = { states: subject.states(batch), guidance: { scale: guidance, states: subject.states(batch) } };
+  const conditions = { ...subject.conditions(batch), guidance: { scale: guidance, ...subject.conditions(batch) } };
   const sampler = createPipelineSampler(subject.scheduler, { kind: "ddim", numSteps: steps });
   return {
     run: async () => void (await pipeline.sample({ latents, ...conditions, sampler })),

@@ -2,6 +2,7 @@ import { buildObjective } from "../../core/diffusion/objectives/objective.js";
 import { unet } from "../../core/models/unet/unet.js";
 import { ADAMW_DEFAULTS } from "../../core/nn/adamw.js";
 import { type Feeds, Training } from "../../core/nn/training.js";
+import { addedWidths, type UnetConditions } from "../../core/runtime/conditions.js";
 import type { BenchSettings } from "./settings.js";
 import type { Subject } from "./subject.js";
 
@@ -17,17 +18,24 @@ export async function spinTraining(
   profilePrefix?: string,
 ): Promise<Training> {
   const { config, weights } = network;
-  const shapes = { batch, latent, tokens, width: config.crossAttentionDim };
+  const shapes = { batch, latent, tokens, width: config.crossAttentionDim, added: addedWidths(config.textTime) };
   return Training.create(
     (p) =>
       buildObjective(
         { kind: "spin" },
-        (sample, timestep, encoderHiddenStates) => unet(p, config, { sample, timestep, encoderHiddenStates }),
+        (sample, timestep, encoderHiddenStates, added) =>
+          unet(p, config, { sample, timestep, encoderHiddenStates, added }),
         shapes,
       ),
     (name) => weights.readFloat32(name),
     { threads, profilePrefix },
   );
+}
+
+/** The conditions of a batch, as the graph takes them. */
+export function conditionFeeds({ states, textEmbeds, timeIds }: UnetConditions): Feeds {
+  const added = textEmbeds && timeIds && { text_embeds: textEmbeds.data, time_ids: timeIds.data };
+  return { encoder_hidden_states: states.data, ...added };
 }
 
 /** One optimiser step on one batch of draws: forward, backward, clipping, AdamW. */

@@ -1,8 +1,9 @@
 import { referenceErrors } from "../../core/diffusion/objectives/reference-errors.js";
+import { joinConditions } from "../../core/runtime/conditions.js";
 import { joinRows } from "../../core/runtime/float-tensor.js";
 import type { Benchmark } from "./benchmark.js";
 import type { BenchSettings } from "./settings.js";
-import { spinTraining, trainStep } from "./spin-training.js";
+import { conditionFeeds, spinTraining, trainStep } from "./spin-training.js";
 import type { Subject } from "./subject.js";
 
 /** One SPIN optimiser step on B real and B synthetic examples. */
@@ -14,7 +15,7 @@ export async function stepBenchmark(
   const { batch } = settings;
   const training = await spinTraining(subject, settings, profilePrefix && `${profilePrefix}training`);
   const normals = () => subject.normals([batch, ...subject.latent]).data;
-  const states = subject.states(batch);
+  const conditions = subject.conditions(batch);
   const timesteps = Float32Array.from({ length: batch }, (_, i) =>
     Math.floor(((i + 0.5) * subject.scheduler.numTrainTimesteps) / batch),
   );
@@ -25,7 +26,7 @@ export async function stepBenchmark(
     synthetic_xt: normals(),
     synthetic_target: normals(),
     synthetic_timestep: timesteps,
-    encoder_hidden_states: states.data,
+    ...conditionFeeds(conditions),
   };
   if (settings.reference === "given") {
     const one = new Float32Array(batch).fill(1);
@@ -41,11 +42,7 @@ export async function stepBenchmark(
     const latents = both(draws.real_xt, draws.synthetic_xt);
     const targets = both(draws.real_target, draws.synthetic_target);
     const at = joinRows([timesteps, timesteps], []).data;
-    const prediction = await reference.denoise(
-      latents,
-      at,
-      joinRows([states.data, states.data], states.shape.slice(1)),
-    );
+    const prediction = await reference.denoise(latents, at, joinConditions([conditions, conditions]));
     const errors = referenceErrors(targets.data, prediction, 2 * batch);
     return { real_reference: errors.subarray(0, batch), synthetic_reference: errors.subarray(batch) };
   };

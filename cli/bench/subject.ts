@@ -5,6 +5,7 @@ import { SpinError } from "../../core/errors.js";
 import { sizeOf } from "../../core/graph/value.js";
 import { unetParameterShapes } from "../../core/models/parameter-shapes.js";
 import type { UnetConfig } from "../../core/models/unet/config.js";
+import { addedWidths, timeIds, type UnetConditions, wholePicture } from "../../core/runtime/conditions.js";
 import type { FloatTensor } from "../../core/runtime/float-tensor.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
 import type { BenchSettings } from "./settings.js";
@@ -20,8 +21,8 @@ export interface Subject {
   load(profilePrefix?: string): Promise<Pipeline>;
   /** Standard normals, others at each call. */
   normals(shape: readonly number[]): FloatTensor;
-  /** Text states [count, tokens, width]. */
-  states(count: number): FloatTensor;
+  /** Text states [count, tokens, width], and what an SDXL model is conditioned on besides. */
+  conditions(count: number): UnetConditions;
 }
 
 /** Opens a folder with `unet/` and `scheduler/` in it, whatever else it holds. */
@@ -29,7 +30,7 @@ export async function openSubject({ model, threads, tokens }: BenchSettings): Pr
   const load = (profilePrefix?: string) => Pipeline.load(model, { threads, profilePrefix });
   const opened = (await load()).model;
   const unet = requireComponent(opened, "unet");
-  const { inChannels, sampleSize, crossAttentionDim } = unet.config;
+  const { inChannels, sampleSize, crossAttentionDim, textTime } = unet.config;
   if (sampleSize === undefined) {
     const remedy = "set sample_size to the height of its latents";
     throw new SpinError("invalid", `${unet.folder} does not say for which size it was made`, {
@@ -37,6 +38,7 @@ export async function openSubject({ model, threads, tokens }: BenchSettings): Pr
       remedy,
     });
   }
+  const added = addedWidths(textTime);
   const stream = createPhiloxStream(1n, { iteration: 0, index: 0, purpose: 0 });
   const normals = (shape: readonly number[]) => ({ shape, data: stream.normals(sizeOf(shape)) });
   return {
@@ -46,6 +48,12 @@ export async function openSubject({ model, threads, tokens }: BenchSettings): Pr
     parameters: [...unetParameterShapes(unet.config).values()].reduce((sum, shape) => sum + sizeOf(shape), 0),
     load,
     normals,
-    states: (count) => normals([count, tokens, crossAttentionDim]),
+    conditions: (count) => ({
+      states: normals([count, tokens, crossAttentionDim]),
+      ...(added && {
+        textEmbeds: normals([count, added.textEmbeds]),
+        timeIds: timeIds(Array.from({ length: count }, () => wholePicture(sampleSize, sampleSize))),
+      }),
+    }),
   };
 }

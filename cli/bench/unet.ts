@@ -11,10 +11,10 @@ export async function unetBenchmark(
   const pipeline = await subject.load(profilePrefix);
   const latents = subject.normals([batch, ...subject.latent]);
   const timesteps = new Float32Array(batch).fill(subject.scheduler.numTrainTimesteps / 2);
-  const states = subject.states(batch);
+  const conditions = subject.conditions(batch);
   const output = new Float32Array(latents.data.length);
   return {
-    run: async () => void (await pipeline.denoise(latents, timesteps, states, output)),
+    run: async () => void (await pipeline.denoise(latents, timesteps, conditions, output)),
     release: () => pipeline.release(),
   };
 }

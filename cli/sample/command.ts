@@ -5,14 +5,17 @@ import { SAMPLER_NAMES, type SamplerName } from "./sampler-names.js";
 interface SampleOptions {
   readonly model: string;
   readonly prompt: string;
-  readonly negativePrompt: string;
+  readonly negativePrompt?: string;
   readonly steps: number;
   readonly guidance: number;
+  readonly guidanceRescale: number;
+  readonly clipSkip: number;
   readonly seed: bigint;
   readonly sampler?: SamplerName;
   readonly eta: number;
   readonly num: number;
   readonly out: string;
+  readonly variant?: string;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -24,7 +27,7 @@ Examples:
   $ spin-diffusion sample --model stable-diffusion-v1-5 --prompt "a fox in the snow" --negative-prompt blurry \\
       --sampler dpm --steps 20 --out fox.png
 
-The same folder, settings and seed give the picture that diffusers' StableDiffusionPipeline gives with
+The same folder, settings and seed give the picture that diffusers' StableDiffusionPipeline (or XL) gives with
 generator=torch.Generator("cpu").manual_seed(seed).`;
 
 /** `spin-diffusion sample`. */
@@ -33,14 +36,17 @@ export function sampleCommand(): Command {
     .description("Make pictures from a prompt with a model folder in diffusers' layout.")
     .requiredOption("--model <folder>", "model folder in diffusers' layout")
     .requiredOption("--prompt <text>", "what to show")
-    .option("--negative-prompt <text>", "what to lead away from", "")
+    .option("--negative-prompt <text>", "what to lead away from; default: what diffusers takes where nothing is said")
     .option("--steps <count>", "sampling steps", wholeNumber(1, 1000), 50)
     .option("--guidance <scale>", "scale of classifier-free guidance; 1: none", decimal(1, 100), 7.5)
+    .option("--guidance-rescale <share>", "share of the way back to the unguided deviation", decimal(0, 1), 0)
+    .option("--clip-skip <count>", "layers of the text encoders to leave out", wholeNumber(0, 256), 0)
     .addOption(new Option("--seed <number>", "seed of torch's generator").argParser(seed).default(0n, "0"))
     .addOption(new Option("--sampler <name>", "scheduler; default: the model's own").choices(SAMPLER_NAMES))
     .option("--eta <share>", "share of DDPM's noise that DDIM adds", decimal(0, 1), 0)
     .option("--num <count>", "pictures, made together", wholeNumber(1, 256), 1)
     .option("--out <path>", "a .png file, or a folder for several", "sample.png")
+    .option("--variant <name>", "weight files to open, as fp16; default: those without a variant")
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)

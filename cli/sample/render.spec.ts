@@ -1,4 +1,4 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fromTensor } from "../../core/data/image.js";
 import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
@@ -6,6 +6,7 @@ import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { TINY_IMAGE_SIZE, TINY_LATENT, writeTinyModel } from "../../test/support/tiny-model.js";
+import { writeTinyXlModel } from "../../test/support/tiny-xl-model.js";
 import { type RenderSettings, renderPictures } from "./render.js";
 
 const folder = useTemporaryFolder();
@@ -13,7 +14,8 @@ const folder = useTemporaryFolder();
 let settings: RenderSettings;
 beforeEach(async () => {
   const model = join(folder(), "model");
-  await writeTinyModel(model);
+  // As in Stable Diffusion's own files: where it is left out, PNDM begins with Runge–Kutta steps.
+  await writeTinyModel(model, { scheduler: { skip_prk_steps: true } });
   settings = {
     model,
     prompt: "a red heart",
@@ -34,10 +36,10 @@ test("torch's numbers start all pictures, then give the noise of each step", asy
   const size = 512;
   const latents = { shape, data: generator.randn(size) };
   const noise = Array.from({ length: 3 }, () => generator.randn(size));
-  const states = await pipeline.encodePrompts(["a red heart", "a red heart"]);
-  const guidance = { scale: 3, states: await pipeline.encodePrompts(["blue", "blue"]) };
+  const conditions = await pipeline.encodePrompts(["a red heart", "a red heart"]);
+  const guidance = { scale: 3, ...(await pipeline.encodePrompts(["blue", "blue"])) };
   const sampler = createPipelineSampler(pipeline.model.scheduler!, { numSteps: 3, eta: 1 });
-  const sampled = await pipeline.sample({ latents, states, guidance, sampler, noise: (i) => noise[i]! });
+  const sampled = await pipeline.sample({ latents, ...conditions, guidance, sampler, noise: (i) => noise[i]! });
   const { data } = await pipeline.decode(sampled);
   await pipeline.release();
   const half = data.length / 2;
@@ -45,8 +47,11 @@ test("torch's numbers start all pictures, then give the noise of each step", asy
   expect(second).toEqual(fromTensor(data.subarray(half), TINY_IMAGE_SIZE, TINY_IMAGE_SIZE));
 });
 
-test("seed, prompt, negative prompt and guidance all matter", async () => {
-  const variants = [{}, { seed: 8n }, { prompt: "a square" }, { negativePrompt: "green" }, { guidance: 1 }];
+test("seed, prompt, negative prompt, guidance, its rescaling and clip skip all matter", async () => {
+  const variants = [
+    ...[{}, { seed: 8n }, { prompt: "a square" }, { negativePrompt: "green" }, { guidance: 1 }],
+    ...[{ guidanceRescale: 0.7 }, { clipSkip: 1 }],
+  ];
   const pictures = await Promise.all(
     variants.map(async (variant) => (await renderPictures({ ...settings, ...variant }))[0]!),
   );
@@ -76,4 +81,36 @@ test("a UNet that does not say its size is refused by name", async () => {
   const { sample_size: _, ...config } = JSON.parse(await readFile(file, "utf8")) as Record<string, unknown>;
   await writeFile(file, JSON.stringify(config));
   await expect(renderPictures({ ...settings, model })).rejects.toMatchObject({ details: { field: "sample_size" } });
+});
+
+describe("an SDXL model", () => {
+  test.each([undefined, "ddim", "dpm"] as const)("renders with the sampler %s", async (sampler) => {
+    const model = join(folder(), "xl");
+    await writeTinyXlModel(model);
+    const of = { ...settings, model, sampler, guidance: 8 };
+    const render = async (change: Partial<RenderSettings>) => (await renderPictures({ ...of, ...change }))[0]!.data;
+    const [picture, none, empty] = [
+      await render({}),
+      await render({ negativePrompt: undefined }),
+      await render({ negativePrompt: "" }),
+    ];
+    // No negative prompt is not the empty one.
+    expect(new Set([picture, none, empty].map((data) => Buffer.from(data).toString("base64"))).size).toBe(3);
+  });
+});
+
+test("a scheduler of another class can be stood in for, and is named where it cannot", async () => {
+  const file = join(settings.model, "model_index.json");
+  const index = JSON.parse(await readFile(file, "utf8")) as object;
+  await writeFile(file, JSON.stringify({ ...index, scheduler: ["diffusers", "HeunDiscreteScheduler"] }));
+  await expect(renderPictures(settings)).rejects.toMatchObject({ details: { field: "_class_name" } });
+  expect(await renderPictures({ ...settings, sampler: "ddim" })).toHaveLength(2);
+});
+
+test("what a person should know of the folder is told", async () => {
+  const weights = (name: string) => join(settings.model, "unet", `diffusion_pytorch_model${name}.safetensors`);
+  await rename(weights(""), weights(".fp16"));
+  const notes: string[] = [];
+  await renderPictures(settings, undefined, (note) => notes.push(note));
+  expect(notes).toEqual([expect.stringContaining("variant fp16 alone")]);
 });

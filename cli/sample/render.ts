@@ -1,13 +1,15 @@
 import { join } from "node:path";
 import { type ModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { fromTensor, type RgbImage } from "../../core/data/image.js";
-import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
+import { createPipelineSampler, pipelineScheduler } from "../../core/diffusion/pipeline-sampler.js";
 import type { Sampler } from "../../core/diffusion/sampler.js";
 import { parseSchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
 import { SpinError } from "../../core/errors.js";
 import { sizeOf } from "../../core/graph/value.js";
 import { readJsonFile } from "../../core/json-config.js";
+import { vaeFactor } from "../../core/models/vae/config.js";
+import { type Conditions, repeatConditions, type UnetConditions, wholePicture } from "../../core/runtime/conditions.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
 import { type SamplerName, SCHEDULER_CLASSES } from "./sampler-names.js";
 
@@ -16,10 +18,15 @@ export interface RenderSettings {
   /** Diffusers folder. */
   readonly model: string;
   readonly prompt: string;
-  readonly negativePrompt: string;
+  /** What guidance leads away from; default: what diffusers takes then, the empty prompt or zeros. */
+  readonly negativePrompt?: string;
   readonly steps: number;
   /** w of classifier-free guidance; 1: none. */
   readonly guidance: number;
+  /** φ of guidance rescale, 0 to 1; default: 0. */
+  readonly guidanceRescale?: number;
+  /** Layers of the text encoders to leave out for the prompt; default: 0. */
+  readonly clipSkip?: number;
   readonly seed: bigint;
   /** Default: the scheduler that the model names. */
   readonly sampler?: SamplerName;
@@ -27,33 +34,36 @@ export interface RenderSettings {
   readonly eta: number;
   /** Pictures, made together. */
   readonly count: number;
+  /** Which weight files, as "fp16"; default: those without a variant. */
+  readonly variant?: string;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
 }
 
 /**
- * The pictures that diffusers' StableDiffusionPipeline makes of the same folder with
+ * The pictures that diffusers' StableDiffusionPipeline or StableDiffusionXLPipeline makes of the same folder with
  * `generator=torch.Generator("cpu").manual_seed(seed)` and `num_images_per_prompt=count`: torch's numbers, drawn in the same order.
  *
  * @param onStep told of each sampling step
+ * @param onNote told what a person should know of how the folder was opened
  * @throws SpinError naming what is wrong with the folder, or the setting that does not suit the model
  */
 export async function renderPictures(
   settings: RenderSettings,
   onStep: (done: number, total: number) => void = () => undefined,
+  onNote: (note: string) => void = () => undefined,
 ): Promise<RgbImage[]> {
-  const { prompt, negativePrompt, guidance, count } = settings;
-  const pipeline = await Pipeline.load(settings.model, { threads: settings.threads });
+  const { count } = settings;
+  const pipeline = await Pipeline.load(settings.model, { threads: settings.threads, variant: settings.variant });
+  for (const note of pipeline.model.notes ?? []) onNote(note);
   try {
     const sampler = await chooseSampler(pipeline.model, settings);
-    const shape = [count, ...latentShape(pipeline.model)];
+    const shape: readonly number[] = [count, ...latentShape(pipeline.model)];
     const generator = createTorchGenerator(settings.seed);
     const latents = { shape, data: generator.randn(sizeOf(shape)) };
-    const statesOf = (text: string) => pipeline.encodePrompts(Array.from({ length: count }, () => text));
     const sampled = await pipeline.sample({
       latents,
-      states: await statesOf(prompt),
-      ...(guidance === 1 ? {} : { guidance: { scale: guidance, states: await statesOf(negativePrompt) } }),
+      ...(await conditionsOf(pipeline, shape, settings)),
       sampler,
       noise: () => generator.randn(sizeOf(shape)),
       onStep: ({ index }) => onStep(index + 1, sampler.timesteps.length),
@@ -65,6 +75,21 @@ export async function renderPictures(
   } finally {
     await pipeline.release();
   }
+}
+
+/** What all pictures are conditioned on. @param shape of their latents */
+async function conditionsOf(
+  pipeline: Pipeline,
+  [count, , height, width]: readonly number[],
+  { prompt, negativePrompt, guidance, guidanceRescale, clipSkip }: RenderSettings,
+): Promise<Conditions> {
+  const factor = vaeFactor(requireComponent(pipeline.model, "vae").config);
+  const sizes = pipeline.timeIds([wholePicture(height! * factor, width! * factor)]);
+  const rows = (conditions: UnetConditions) => repeatConditions({ ...conditions, ...sizes }, count!);
+  const conditions = rows(await pipeline.encodePrompts([prompt], { clipSkip }));
+  if (guidance === 1) return conditions;
+  const negative = rows(await pipeline.encodeNegative(negativePrompt));
+  return { ...conditions, guidance: { ...negative, scale: guidance, rescale: guidanceRescale } };
 }
 
 /** [C, H, W] of one picture's latents, at the size that the model was made for. */
@@ -80,13 +105,12 @@ function latentShape(model: ModelFolder): [number, number, number] {
 }
 
 async function chooseSampler(model: ModelFolder, { sampler: kind, steps, eta }: RenderSettings): Promise<Sampler> {
-  const scheduler = requireComponent(model, "scheduler");
-  if (kind === undefined || kind === "ddim" || kind === "pndm") {
-    return createPipelineSampler(scheduler, { kind, numSteps: steps, eta });
+  if (kind === undefined) {
+    return createPipelineSampler(requireComponent(model, "scheduler"), { numSteps: steps, eta });
   }
   // As `EulerDiscreteScheduler.from_config(pipeline.scheduler.config)`: the file's settings, read by the other class.
   const file = join(model.path, "scheduler", "scheduler_config.json");
   const settings = (await readJsonFile(file)) as object;
   const config = parseSchedulerConfig({ ...settings, _class_name: SCHEDULER_CLASSES[kind] }, file);
-  return createPipelineSampler(config, { numSteps: steps, eta });
+  return createPipelineSampler(pipelineScheduler(config, model.xl !== undefined), { numSteps: steps, eta });
 }

@@ -29,10 +29,11 @@ export async function samplePictures(settings: RenderSettings, out: string): Pro
   try {
     const position = new Int32Array(new SharedArrayBuffer(8));
     const work = worker.call("render", { settings, position });
-    const pictures = await new Progress("sampling").follow(work, () => [
+    const { pictures, notes } = await new Progress("sampling").follow(work, () => [
       Atomics.load(position, 0),
       Atomics.load(position, 1),
     ]);
+    for (const note of notes) process.stderr.write(`note: ${note}\n`);
     const ms = Math.round(performance.now() - started);
     for (const [i, file] of files.entries()) await writePicture(file, pictures[i]!);
     const { width, height } = pictures[0]!;

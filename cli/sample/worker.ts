@@ -9,13 +9,23 @@ export interface RenderRequest {
   readonly position: Int32Array<SharedArrayBuffer>;
 }
 
+/** What `render` answers. */
+export interface RenderAnswer {
+  readonly pictures: readonly RgbImage[];
+  /** What a person should know of how the folder was opened. */
+  readonly notes: readonly string[];
+}
+
 const methods = {
-  /** @returns the pictures of {@link renderPictures} */
-  render: ({ settings, position }: RenderRequest): Promise<RgbImage[]> =>
-    renderPictures(settings, (done, total) => {
+  /** The pictures of {@link renderPictures}. */
+  render: async ({ settings, position }: RenderRequest): Promise<RenderAnswer> => {
+    const notes: string[] = [];
+    const onStep = (done: number, total: number) => {
       Atomics.store(position, 1, total);
       Atomics.store(position, 0, done);
-    }),
+    };
+    return { pictures: await renderPictures(settings, onStep, (note) => notes.push(note)), notes };
+  },
 };
 
 export type SampleMethods = typeof methods;

@@ -35,6 +35,7 @@ const TRAINER: Descriptions<typeof TRAINER_SETTINGS> = {
   generatorAddresses: "generators, as host:port between commas",
   modelDir: "folder with base models",
   runsDir: "folder for runs and checkpoints",
+  checkpointDtype: "element type of checkpoints' UNets: source (as the base has it) or float32",
   ...COMPUTING,
   prefetchBatches: "sampling batches to have ahead of training",
   generatorPatience: "seconds without a generator after which an iteration fails",

@@ -30,6 +30,15 @@ export const mapVaeKey: KeyMapping = (name, tensor) => {
   return [`${block}.${LEGACY_ATTENTION.get(layer!) ?? layer}.${kind}`, squeezed];
 };
 
+/** A text encoder's file may hold the whole CLIPModel that it was cut out of, and a projection that the class has no use for. */
+export function mapTextEncoderKey({ hasProjection }: { readonly hasProjection: boolean }): KeyMapping {
+  return (name, tensor) => {
+    if (/^(vision_model\.|visual_projection\.|logit_scale$)/.test(name)) return undefined;
+    if (name === "text_projection.weight" && !hasProjection) return undefined;
+    return mapClipKey(name, tensor);
+  };
+}
+
 /**
  * CLIP: text encoders come with and without the prefix `text_model.`, which they get; the buffers `position_ids` of older
  * files hold 0, 1, 2, … and are left out.

@@ -1,7 +1,8 @@
-import { cp, mkdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
+import { writeTinyXlModel } from "../../test/support/tiny-xl-model.js";
 import { openModelFolder, requireComponent } from "./model-folder.js";
 import { openSafetensors } from "./safetensors.js";
 import { readWeights } from "./weights.js";
@@ -98,6 +99,102 @@ test("a text encoder without the prefix text_model. gets it, and its position_id
   await cp(join(folder(), "new.safetensors"), join(path, "model.safetensors"));
   const { weights } = requireComponent(await openModelFolder(path), "textEncoder");
   expect([...weights.tensors.keys()].every((name) => name.startsWith("text_model."))).toBe(true);
+});
+
+describe("an SDXL pipeline", () => {
+  const xl = async (options?: Parameters<typeof writeTinyXlModel>[1]) => {
+    await writeTinyXlModel(join(folder(), "xl"), options);
+    return join(folder(), "xl");
+  };
+
+  test("opens with both text encoders and its settings", async () => {
+    const model = await openModelFolder(await xl());
+    expect(model.xl).toEqual({ forceZerosForEmptyPrompt: true });
+    expect(requireComponent(model, "textEncoder").config).toMatchObject({ hasProjection: false });
+    expect(requireComponent(model, "textEncoder2").config).toMatchObject({ hasProjection: true, hiddenAct: "gelu" });
+    expect(model.tokenizer2).toBe(join(folder(), "xl", "tokenizer_2"));
+    expect(requireComponent(model, "unet").config.textTime).toEqual({ timeEmbedDim: 4, projectionInputDim: 36 });
+    // Nothing is enforced on the scheduler, as StableDiffusionPipeline would.
+    expect(model.scheduler).toMatchObject({ className: "EulerDiscreteScheduler", stepsOffset: 1 });
+  });
+
+  test("is known without an index by its components", async () => {
+    const path = await xl({ index: { force_zeros_for_empty_prompt: false } });
+    expect((await openModelFolder(path)).xl).toEqual({ forceZerosForEmptyPrompt: false });
+    await rm(join(path, "model_index.json"));
+    expect((await openModelFolder(path)).xl).toEqual({ forceZerosForEmptyPrompt: true });
+  });
+
+  test("has the class of its text encoders from the index, whatever their files say", async () => {
+    const path = await xl();
+    const file = join(path, "text_encoder_2", "config.json");
+    const config = JSON.parse(await readFile(file, "utf8")) as object;
+    await writeFile(file, JSON.stringify({ ...config, architectures: ["CLIPModel"] }));
+    expect(requireComponent(await openModelFolder(path), "textEncoder2").config.hasProjection).toBe(true);
+  });
+});
+
+test("null components, settings and components that are not used are no hindrance", async () => {
+  const path = await copyOfPipeline();
+  const file = join(path, "model_index.json");
+  const index = JSON.parse(await readFile(file, "utf8")) as object;
+  const more = {
+    _name_or_path: "someone/something",
+    _diffusers_version: "0.6.0",
+    requires_safety_checker: true,
+    feature_extractor: ["transformers", "CLIPFeatureExtractor"],
+    image_encoder: [null, null],
+    later_component: [null, null],
+    safety_checker: ["stable_diffusion", "StableDiffusionSafetyChecker"],
+  };
+  await writeFile(file, JSON.stringify({ ...index, ...more }));
+  const model = await openModelFolder(path);
+  expect(model.carried).toEqual(["feature_extractor", "safety_checker"]);
+  await writeFile(file, JSON.stringify({ ...index, later_component: ["diffusers", "Anything"] }));
+  await expect(openModelFolder(path)).rejects.toThrow('"later_component" is no component known here');
+});
+
+test("a scheduler of a class that is not here is an error when it is asked for", async () => {
+  const path = await copyOfPipeline();
+  const file = join(path, "model_index.json");
+  const index = JSON.parse(await readFile(file, "utf8")) as object;
+  await writeFile(file, JSON.stringify({ ...index, scheduler: ["diffusers", "HeunDiscreteScheduler"] }));
+  const model = await openModelFolder(path);
+  expect(requireComponent(model, "unet").config.inChannels).toBe(4);
+  expect(() => requireComponent(model, "scheduler")).toThrow(/scheduler_config\.json: _class_name/);
+});
+
+test("weights of a variant are used where there are no others, and that is noted", async () => {
+  const path = await copyOfPipeline();
+  const weights = (name: string) => join(path, "unet", `diffusion_pytorch_model${name}.safetensors`);
+  expect((await openModelFolder(path)).notes).toEqual([]);
+  expect((await openModelFolder(path, { variant: "fp16" })).notes).toHaveLength(3);
+  await rename(weights(""), weights(".fp16"));
+  const { unet, notes } = await openModelFolder(path);
+  expect(unet!.variant).toBe("fp16");
+  expect(notes).toEqual([expect.stringMatching(/unet has the weights of variant fp16 alone: they are used/)]);
+});
+
+test("a text encoder's file may hold the whole CLIPModel that it was cut out of", async () => {
+  const path = join(folder(), "text_encoder");
+  await cp(join(cases, "text-encode/sd15-quick-gelu/model"), path, { recursive: true });
+  const file = await openSafetensors(join(path, "model.safetensors"));
+  const entries = [...file.tensors].map(([name, { dtype, shape }]) => ({
+    name,
+    dtype,
+    shape,
+    data: () => file.readFloat32(name),
+  }));
+  const more = [
+    "logit_scale",
+    "text_projection.weight",
+    "visual_projection.weight",
+    "vision_model.pre_layrnorm.bias",
+  ].map((name) => ({ name, dtype: "F32" as const, shape: [1], data: new Float32Array(1) }));
+  await writeSafetensors(join(folder(), "new.safetensors"), [...entries, ...more]);
+  await cp(join(folder(), "new.safetensors"), join(path, "model.safetensors"));
+  const { weights } = requireComponent(await openModelFolder(path), "textEncoder");
+  expect(weights.tensors.size).toBe([...file.tensors.keys()].filter((name) => !name.endsWith("position_ids")).length);
 });
 
 describe("what is wrong is named", () => {

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { SpinError } from "../errors.js";
 import { saveFolder } from "./atomic-save.js";
 import { linkOrCopy } from "./link-file.js";
@@ -11,38 +12,70 @@ export interface PipelineCheckpoint {
   readonly base: ModelFolder;
   /** Values of every tensor of the base's UNet, by name. */
   readonly unet: ReadonlyMap<string, Float32Array>;
-  /** Element type to write: float32, or for each tensor what the base has. Float32 unless told otherwise. */
-  readonly dtype?: "F32" | "source";
+  /** Element type to write: for each tensor what the base has, or float32. As the base has it unless told otherwise. */
+  readonly dtype?: WeightsDtype;
   /** Adds files to the folder before it is moved into place, as training state. */
   readonly extra?: (folder: string) => Promise<void>;
 }
 
-const UNET_WEIGHTS = "diffusion_pytorch_model.safetensors";
+export type WeightsDtype = "source" | "F32";
 
 /**
- * Saves a checkpoint as a folder in diffusers' layout: the base's files, linked where the file system allows, with a new
- * UNet. Where the base is a pipeline, so is the checkpoint (`StableDiffusionPipeline.from_pretrained`).
+ * Saves a checkpoint as a folder in diffusers' layout: the base's files byte for byte, linked where the file system allows, with a new
+ * UNet under the base's file name, keys and order. Where the base is a pipeline, so is the checkpoint (`DiffusionPipeline.from_pretrained`).
  * @returns its manifest
  * @throws SpinError "invalid" for weights that are not the base's or not finite, and as `saveFolder`
  */
 export async function savePipelineCheckpoint(target: string, checkpoint: PipelineCheckpoint): Promise<Manifest> {
-  const unet = requireComponent(checkpoint.base, "unet");
+  const { base } = checkpoint;
+  const unet = requireComponent(base, "unet");
   const entries = unetEntries(checkpoint);
   return saveFolder(target, async (folder) => {
-    const isBare = unet.folder === checkpoint.base.path;
-    for (const path of await listModelFiles(checkpoint.base.path)) {
-      const isUnetWeights =
-        (isBare || path.startsWith("unet/")) && !path.endsWith("/config.json") && path !== "config.json";
-      if (!isUnetWeights) await linkOrCopy(join(checkpoint.base.path, path), join(folder, path));
+    const isBare = unet.folder === base.path;
+    for (const path of await unchangedFiles(base, isBare)) {
+      await linkOrCopy(join(base.path, path), join(folder, path));
     }
+    const metadata = { ...Object.fromEntries(unet.weights.metadata), format: "pt" };
     const unetFolder = isBare ? folder : join(folder, "unet");
-    await writeSafetensors(join(unetFolder, UNET_WEIGHTS), entries, { format: "pt" });
+    await writeSafetensors(join(unetFolder, weightsName(unet.weights.path)), entries, metadata);
     await checkpoint.extra?.(folder);
   });
 }
 
+/**
+ * What a checkpoint takes over from its base, relative paths: all but the UNet's weights, in whatever variants; of components that are only
+ * carried along every file, for their weights may be in formats that are not read here.
+ */
+async function unchangedFiles(base: ModelFolder, isBare: boolean): Promise<string[]> {
+  const isUnetWeights = (path: string) =>
+    (isBare || path.startsWith("unet/")) && path !== "config.json" && path !== "unet/config.json";
+  const files = (await listModelFiles(base.path)).filter((path) => !isUnetWeights(path));
+  const carried = await Promise.all((base.carried ?? []).map((name) => filesBelow(base.path, name)));
+  return [...new Set([...files, ...carried.flat()])];
+}
+
+/** Files of a component that may be missing, but for hidden ones. */
+async function filesBelow(folder: string, name: string): Promise<string[]> {
+  const entries = await readdir(join(folder, name), { withFileTypes: true }).catch(() => []);
+  const below = entries
+    .filter((entry) => !entry.name.startsWith("."))
+    .map(async (entry) => {
+      const path = `${name}/${entry.name}`;
+      // stat, not the entry: caches of downloaded models keep links to the files.
+      return (await stat(join(folder, path))).isDirectory() ? filesBelow(folder, path) : [path];
+    });
+  return (await Promise.all(below)).flat();
+}
+
+/** The one file that takes the place of the base's weights: shards are joined. */
+function weightsName(source: string): string {
+  const name = basename(source);
+  const index = /^(.*)\.safetensors\.index(\.\w+)?\.json$/.exec(name);
+  return index === null ? name : `${index[1]}${index[2] ?? ""}.safetensors`;
+}
+
 /** In the order of the base's file, so that equal values make equal bytes. */
-function unetEntries({ base, unet, dtype = "F32" }: PipelineCheckpoint): TensorEntry[] {
+function unetEntries({ base, unet, dtype = "source" }: PipelineCheckpoint): TensorEntry[] {
   const { weights } = requireComponent(base, "unet");
   const unknown = [...unet.keys()].find((name) => !weights.tensors.has(name));
   if (unknown !== undefined) throw refused(unknown, "is not in the base's UNet");

@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { SpinError } from "../errors.js";
@@ -14,33 +14,75 @@ const indexSchema = z.looseObject({ weight_map: z.looseObject({}) });
 interface WeightsFile {
   readonly path: string;
   readonly isIndex: boolean;
+  readonly variant?: string;
+}
+
+/** Opened weights, with the variant that their names tell, as "fp16". */
+export interface WeightSet {
+  readonly weights: SafetensorsFile;
+  readonly variant?: string;
 }
 
 /**
  * Opens the weights of a model folder, in one file (`<baseName>.safetensors`) or in shards listed by
- * `<baseName>.safetensors.index.json`; with `variant` "fp16", the files that carry it in their names.
- * @throws SpinError "notFound" for missing weights, "corrupt" naming the file and tensor for bad ones
+ * `<baseName>.safetensors.index.json`. Names may carry a variant, as `<baseName>.fp16.safetensors`: such files are opened when they are asked
+ * for, or when there are no others.
+ * @param variant opened where it is there; otherwise, as in diffusers, the weights without one
+ * @throws SpinError "notFound" for missing weights, or variants of which none was chosen, "corrupt" naming the file and tensor for bad ones
  */
-export async function openSafetensorsSet(folder: string, baseName: string, variant?: string): Promise<SafetensorsFile> {
-  const weights = await findWeights(folder, baseName, variant);
-  return weights.isIndex ? openShards(folder, weights.path) : openSafetensors(weights.path);
+export async function openSafetensorsSet(folder: string, baseName: string, variant?: string): Promise<WeightSet> {
+  const { path, isIndex, variant: found } = await findWeights(folder, baseName, variant);
+  return { weights: await (isIndex ? openShards(folder, path) : openSafetensors(path)), variant: found };
 }
 
 async function findWeights(folder: string, baseName: string, variant?: string): Promise<WeightsFile> {
-  const infix = variant === undefined ? "" : `.${variant}`;
-  const candidates: WeightsFile[] = [
-    { path: join(folder, `${baseName}${infix}.safetensors`), isIndex: false },
-    { path: join(folder, `${baseName}.safetensors.index${infix}.json`), isIndex: true },
-    { path: join(folder, `${baseName}${infix}.safetensors.index.json`), isIndex: true },
-  ];
-  for (const candidate of candidates) if (await isFile(candidate.path)) return candidate;
+  const chosen = variant === undefined ? undefined : await findVariant(folder, baseName, variant);
+  const plain = chosen ?? (await findVariant(folder, baseName, undefined));
+  if (plain !== undefined) return plain;
+  const variants = await presentVariants(folder, baseName);
+  const [only, another] = variants;
+  if (only !== undefined && another === undefined) return (await findVariant(folder, baseName, only))!;
+  const file = join(folder, `${baseName}.safetensors`);
+  if (only !== undefined) {
+    const problem = `has several variants of ${baseName}.safetensors (${variants.join(", ")}) and none without`;
+    throw new SpinError("notFound", `${folder} ${problem}`, { file, remedy: "name one of the variants" });
+  }
   const hasPickle = await isFile(join(folder, `${baseName}.bin`));
-  throw new SpinError("notFound", `${folder} has no weights: ${baseName}${infix}.safetensors is missing`, {
-    file: candidates[0]!.path,
+  throw new SpinError("notFound", `${folder} has no weights: ${baseName}.safetensors is missing`, {
+    file,
     remedy: hasPickle
       ? `convert ${baseName}.bin with diffusers' save_pretrained(safe_serialization=True)`
       : "download or copy the whole model folder",
   });
+}
+
+async function findVariant(
+  folder: string,
+  baseName: string,
+  variant: string | undefined,
+): Promise<WeightsFile | undefined> {
+  const infix = variant === undefined ? "" : `.${variant}`;
+  const candidates = [
+    { path: join(folder, `${baseName}${infix}.safetensors`), isIndex: false },
+    { path: join(folder, `${baseName}.safetensors.index${infix}.json`), isIndex: true },
+    { path: join(folder, `${baseName}${infix}.safetensors.index.json`), isIndex: true },
+  ];
+  for (const candidate of candidates) if (await isFile(candidate.path)) return { ...candidate, variant };
+  return undefined;
+}
+
+/** Variants that weights of this name come in. */
+async function presentVariants(folder: string, baseName: string): Promise<string[]> {
+  const names = await readdir(folder).catch(() => []); // A folder that is missing has none.
+  const patterns = [
+    /^\.(\w+)\.safetensors$/,
+    /^\.safetensors\.index\.(\w+)\.json$/,
+    /^\.(\w+)\.safetensors\.index\.json$/,
+  ];
+  const found = names
+    .filter((name) => name.startsWith(baseName))
+    .flatMap((name) => patterns.map((pattern) => pattern.exec(name.slice(baseName.length))?.[1]));
+  return [...new Set(found.filter((variant) => variant !== undefined))].sort((a, b) => (a < b ? -1 : 1));
 }
 
 async function isFile(path: string): Promise<boolean> {

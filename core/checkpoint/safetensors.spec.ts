@@ -1,5 +1,5 @@
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { openSafetensors } from "./safetensors.js";
 import { openSafetensorsSet } from "./safetensors-set.js";
@@ -55,7 +55,7 @@ describe("a set of shards", () => {
     await writeSafetensors(join(folder(), "model-1.safetensors"), [{ ...floats("F32"), name: "a" }]);
     await writeSafetensors(join(folder(), "model-2.safetensors"), [{ ...floats("F32"), name: "b" }]);
     await writeFile(join(folder(), "model.safetensors.index.json"), JSON.stringify({ weight_map: weightMap }));
-    return openSafetensorsSet(folder(), "model");
+    return (await openSafetensorsSet(folder(), "model")).weights;
   };
 
   test("reads as one file", async () => {
@@ -71,10 +71,41 @@ describe("a set of shards", () => {
     await expect(shards({ ...both, c: both.a })).rejects.toMatchObject({ kind: "corrupt", details: { tensor: "c" } });
     await expect(shards({ a: both.b })).rejects.toMatchObject({ kind: "corrupt" });
   });
+});
 
-  test("is found by its variant", async () => {
-    await writeSafetensors(join(folder(), "model.fp16.safetensors"), [floats("F16")]);
-    expect((await openSafetensorsSet(folder(), "model", "fp16")).tensors.size).toBe(1);
-    await expect(openSafetensorsSet(folder(), "model")).rejects.toMatchObject({ kind: "notFound" });
+describe("variants", () => {
+  const write = (...names: string[]) =>
+    Promise.all(names.map((name) => writeSafetensors(join(folder(), name), [floats("F16")])));
+  const open = async (variant?: string) => {
+    const { weights, variant: found } = await openSafetensorsSet(folder(), "model", variant);
+    return [basename(weights.path), found];
+  };
+
+  test("are opened when they are asked for, and the weights without one otherwise", async () => {
+    await write("model.safetensors", "model.fp16.safetensors");
+    expect(await open()).toEqual(["model.safetensors", undefined]);
+    expect(await open("fp16")).toEqual(["model.fp16.safetensors", "fp16"]);
+    expect(await open("bf16")).toEqual(["model.safetensors", undefined]);
+  });
+
+  test("are opened unasked where there is nothing else, also in shards", async () => {
+    await write("model.fp16-00001-of-00001.safetensors");
+    const index = { weight_map: { F16: "model.fp16-00001-of-00001.safetensors" } };
+    await writeFile(join(folder(), "model.safetensors.index.fp16.json"), JSON.stringify(index));
+    expect(await open()).toEqual(["model.safetensors.index.fp16.json", "fp16"]);
+    await write("model.fp16.safetensors");
+    expect(await open()).toEqual(["model.fp16.safetensors", "fp16"]);
+  });
+
+  test("are to be chosen from where there are several", async () => {
+    await write("model.fp16.safetensors", "model.non_ema.safetensors");
+    await expect(open()).rejects.toThrow(/several variants.*\(fp16, non_ema\)/);
+    expect(await open("non_ema")).toEqual(["model.non_ema.safetensors", "non_ema"]);
+  });
+
+  test("and weights of other formats are told apart from none", async () => {
+    await expect(open()).rejects.toThrow(/has no weights.*download/);
+    await writeFile(join(folder(), "model.bin"), "");
+    await expect(open("fp16")).rejects.toThrow(/convert model\.bin/);
   });
 });

@@ -1,5 +1,5 @@
 import type { RgbImage } from "./image.js";
-import { prepareImage } from "./prepare-image.js";
+import { cropCorner, prepareImage } from "./prepare-image.js";
 
 /** Red tells the column, green the row. */
 function chart(width: number, height: number): RgbImage {
@@ -47,4 +47,13 @@ test("shrinking averages instead of picking pixels", async () => {
   const stripes = { width: 16, height: 16, data: new Uint8Array(3 * 256).map((_, i) => (Math.floor(i / 3) % 2) * 200) };
   const small = await prepareImage(stripes, { resolution: 4, crop: "center", flip: false });
   for (const value of small.data) expect(Math.abs(value - 100)).toBeLessThan(30);
+});
+
+test("the corner of a crop is that of the picture as it is seen, mirrored where it is", async () => {
+  const placement = { resolution: 4, crop: { x: 0.2, y: 0 }, flip: false };
+  const wide = { width: 16, height: 8 }; // 8 × 4 after resizing
+  expect(cropCorner(wide, placement)).toEqual({ top: 0, left: 1 });
+  expect(cropCorner(wide, { ...placement, flip: true })).toEqual({ top: 0, left: 3 });
+  expect(cropCorner({ width: 4, height: 7 }, { ...placement, crop: "center" })).toEqual({ top: 2, left: 0 });
+  expect(columns(await prepareImage(chart(8, 4), placement))[0]).toBe(1);
 });

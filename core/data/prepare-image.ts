@@ -11,18 +11,18 @@ export interface ImagePlacement {
   readonly flip: boolean;
 }
 
+/** Extents of a picture, in pixels. */
+export type PictureSize = Pick<RgbImage, "height" | "width">;
+
 /**
  * A training picture as Diffusion-DPO prepares it: the shorter side resized to the resolution (bilinear, with
  * antialiasing), a square cut out, perhaps mirrored.
  */
-export async function prepareImage(image: RgbImage, { resolution, crop, flip }: ImagePlacement): Promise<RgbImage> {
+export async function prepareImage(image: RgbImage, placement: ImagePlacement): Promise<RgbImage> {
+  const { resolution, flip } = placement;
   const resized = await resizeShorterSide(image, resolution);
-  const spareX = resized.width - resolution;
-  const spareY = resized.height - resolution;
-  // torchvision's CenterCrop rounds the same way; of n + 1 places each has its share of the coordinate.
-  const left = crop === "center" ? Math.round(spareX / 2) : Math.floor(crop.x * (spareX + 1));
-  const top = crop === "center" ? Math.round(spareY / 2) : Math.floor(crop.y * (spareY + 1));
-  if (spareX === 0 && spareY === 0 && !flip) return resized;
+  const { top, left } = cutCorner(resized, placement);
+  if (resized.width === resolution && resized.height === resolution && !flip) return resized;
   const data = new Uint8Array(3 * resolution * resolution);
   for (let row = 0; row < resolution; row++) {
     for (let column = 0; column < resolution; column++) {
@@ -36,12 +36,31 @@ export async function prepareImage(image: RgbImage, { resolution, crop, flip }: 
   return { width: resolution, height: resolution, data };
 }
 
+/** Top and left of the square within the resized picture, as {@link prepareImage} leaves it: mirrored where it is. */
+export function cropCorner(original: PictureSize, placement: ImagePlacement): { top: number; left: number } {
+  const resized = resizedSize(original, placement.resolution);
+  const { top, left } = cutCorner(resized, placement);
+  return { top, left: placement.flip ? resized.width - placement.resolution - left : left };
+}
+
+function cutCorner(resized: PictureSize, { resolution, crop }: ImagePlacement): { top: number; left: number } {
+  const spareX = resized.width - resolution;
+  const spareY = resized.height - resolution;
+  // torchvision's CenterCrop rounds the same way; of n + 1 places each has its share of the coordinate.
+  const left = crop === "center" ? Math.round(spareX / 2) : Math.floor(crop.x * (spareX + 1));
+  const top = crop === "center" ? Math.round(spareY / 2) : Math.floor(crop.y * (spareY + 1));
+  return { top, left };
+}
+
+/** In whole numbers, as torchvision's Resize: 3 × 5 to 2 is 2 × 3. */
+function resizedSize({ width, height }: PictureSize, side: number): PictureSize {
+  const shorter = Math.min(width, height);
+  return { width: Math.floor((width * side) / shorter), height: Math.floor((height * side) / shorter) };
+}
+
 async function resizeShorterSide(image: RgbImage, side: number): Promise<RgbImage> {
-  const shorter = Math.min(image.width, image.height);
-  if (shorter === side) return image;
-  // In whole numbers, as torchvision's Resize: 3 × 5 to 2 is 2 × 3.
-  const width = Math.floor((image.width * side) / shorter);
-  const height = Math.floor((image.height * side) / shorter);
+  if (Math.min(image.width, image.height) === side) return image;
+  const { width, height } = resizedSize(image, side);
   const raw = { width: image.width, height: image.height, channels: 3 } as const;
   const data = await sharp(image.data, { raw })
     .resize(width, height, { fit: "fill", kernel: "linear" })

@@ -54,6 +54,7 @@ describe("a model that knows the image is led to it", () => {
     ["EulerDiscreteScheduler", "epsilon", {}, 0],
     ["EulerDiscreteScheduler", "sample", { timestep_spacing: "leading" }, 0],
     ["EulerDiscreteScheduler", "v_prediction", { use_karras_sigmas: true }, 0],
+    ["EulerDiscreteScheduler", "v_prediction", { timestep_spacing: "trailing", rescale_betas_zero_snr: true }, 0],
     ["DPMSolverMultistepScheduler", "epsilon", {}, 0],
     ["DPMSolverMultistepScheduler", "sample", { solver_order: 1, timestep_spacing: "leading" }, 0],
     ["DPMSolverMultistepScheduler", "v_prediction", { solver_type: "heun", use_karras_sigmas: true }, 0],

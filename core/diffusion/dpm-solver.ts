@@ -6,14 +6,14 @@ import {
   type FinalSigmas,
   karrasSigmas,
   refuseOtherSigmaSchedules,
+  type SigmaScheduleConfig,
   sigmaAt,
   timestepAt,
-  type UnsupportedSigmaSchedules,
 } from "./sigma-schedule.js";
 import { checkStepCount, checkTimesteps, roundHalfEven, type TimestepConfig } from "./timestep-spacing.js";
 
 /** Settings of diffusers' DPMSolverMultistepScheduler that bear on sampling. */
-export interface DpmSolverConfig extends NoiseScheduleConfig, TimestepConfig, UnsupportedSigmaSchedules {
+export interface DpmSolverConfig extends NoiseScheduleConfig, TimestepConfig, SigmaScheduleConfig {
   readonly predictionType: PredictionType;
   /** Must be `dpmsolver++`. */
   readonly algorithmType?: string;
@@ -23,7 +23,6 @@ export interface DpmSolverConfig extends NoiseScheduleConfig, TimestepConfig, Un
   /** Whether runs of fewer than 15 steps end with a first-order step. */
   readonly lowerOrderFinal?: boolean;
   readonly eulerAtFinal?: boolean;
-  readonly useKarrasSigmas?: boolean | null;
   readonly finalSigmasType?: FinalSigmas;
   /** Timesteps whose log(√ᾱ/√(1−ᾱ)) lies below this are left out; −∞ keeps all. */
   readonly lambdaMinClipped?: number;
@@ -115,7 +114,7 @@ function placeSteps(
 ): { timesteps: number[]; levels: number[] } {
   if (config.useKarrasSigmas) {
     checkStepCount(numSteps, config.numTrainTimesteps);
-    const levels = karrasSigmas(training[training.length - 1]!, training[0]!, numSteps);
+    const levels = karrasSigmas(training[training.length - 1]!, training[0]!, numSteps, config);
     const exact = levels.map((sigma) => timestepAt(training, sigma));
     // diffusers then drops the fraction, which is left only on the cosine schedule.
     const timesteps = exact.map(config.betaSchedule === "squaredcos_cap_v2" ? Math.floor : roundHalfEven);

@@ -1,4 +1,4 @@
-import { createPipelineSampler } from "./pipeline-sampler.js";
+import { createPipelineSampler, pipelineScheduler } from "./pipeline-sampler.js";
 import { parseSchedulerConfig } from "./scheduler-config.js";
 
 const parse = (settings: object) =>
@@ -12,12 +12,15 @@ test("the model's own scheduler is used where no other is named", () => {
   expect(createPipelineSampler(ddim, { kind: "pndm", numSteps: 4 }).timesteps).toEqual([751, 501, 501, 251, 1]);
 });
 
-test("steps are offset by one and nothing is clipped, as StableDiffusionPipeline enforces", () => {
+test("steps are offset by one and nothing is clipped, as StableDiffusionPipeline enforces and its XL does not", () => {
   const outdated = parse({ _class_name: "DDIMScheduler", steps_offset: 0, clip_sample: true });
-  const sampler = createPipelineSampler(outdated, { numSteps: 4 });
-  expect(sampler.timesteps).toEqual([751, 501, 251, 1]);
-  const [far] = sampler.step(Float32Array.of(0), 3, Float32Array.of(100));
-  expect(far).toBeGreaterThan(90);
+  const end = (isXl: boolean) => {
+    const sampler = createPipelineSampler(pipelineScheduler(outdated, isXl), { numSteps: 4 });
+    const [far] = sampler.step(Float32Array.of(0), 3, Float32Array.of(100));
+    return { timesteps: sampler.timesteps, isClipped: far! < 90 };
+  };
+  expect(end(false)).toEqual({ timesteps: [751, 501, 251, 1], isClipped: false });
+  expect(end(true)).toEqual({ timesteps: [750, 500, 250, 0], isClipped: true });
 });
 
 test("eta makes DDIM noisy, and is refused elsewhere", () => {

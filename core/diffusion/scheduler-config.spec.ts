@@ -36,7 +36,27 @@ test("what a file says overrides the defaults, and unknown keys do no harm", () 
   });
 });
 
+test("what a class does not know counts for nothing, what it takes for another word is that word", () => {
+  const settings = { rescale_betas_zero_snr: true, algorithm_type: "deis", solver_type: "bh2" };
+  expect(parse({ _class_name: "PNDMScheduler", ...settings })).toMatchObject({ rescaleBetasZeroSnr: false });
+  expect(parse({ _class_name: "DDIMScheduler", ...settings })).toMatchObject({ rescaleBetasZeroSnr: true });
+  const dpm = parse({ _class_name: "DPMSolverMultistepScheduler", ...settings });
+  expect(dpm).toMatchObject({ algorithmType: "dpmsolver++", solverType: "midpoint" });
+});
+
+test("Euler's own settings are read", () => {
+  const settings = { interpolation_type: "log_linear", timestep_type: "continuous", sigma_min: 0.002, sigma_max: 80 };
+  expect(parse({ _class_name: "EulerDiscreteScheduler", ...settings })).toMatchObject({
+    interpolationType: "log_linear",
+    timestepType: "continuous",
+    sigmaMin: 0.002,
+    sigmaMax: 80,
+  });
+});
+
 test.each([
+  [{ _class_name: "EulerDiscreteScheduler", interpolation_type: "cubic" }, "interpolation_type"],
+  [{ _class_name: "EulerDiscreteScheduler", timestep_type: "spaced" }, "timestep_type"],
   [{ _class_name: "NoSuchScheduler" }, "_class_name"],
   [{ _class_name: "DDIMScheduler", beta_schedule: "sigmoid" }, "beta_schedule"],
   [{ _class_name: "DDIMScheduler", num_train_timesteps: 0 }, "num_train_timesteps"],

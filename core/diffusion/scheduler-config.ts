@@ -36,6 +36,8 @@ const sigmas = {
   use_exponential_sigmas: optionalFlag,
   use_beta_sigmas: optionalFlag,
   final_sigmas_type: only("zero", "sigma_min"),
+  sigma_min: positive.nullish(),
+  sigma_max: positive.nullish(),
 };
 
 const schemas = {
@@ -57,7 +59,13 @@ const schemas = {
     timestep_spacing: spacing("leading"),
     variance_type: z.string().default("fixed_small"),
   }),
-  EulerDiscreteScheduler: z.looseObject({ ...common, ...sigmas, timestep_spacing: spacing("linspace") }),
+  EulerDiscreteScheduler: z.looseObject({
+    ...common,
+    ...sigmas,
+    timestep_spacing: spacing("linspace"),
+    interpolation_type: only("linear", "log_linear"),
+    timestep_type: only("discrete", "continuous"),
+  }),
   DPMSolverMultistepScheduler: z.looseObject({
     ...common,
     ...sigmas,
@@ -107,6 +115,8 @@ function sigmasConfig(file: z.infer<z.ZodObject<typeof sigmas>>) {
     useExponentialSigmas: file.use_exponential_sigmas,
     useBetaSigmas: file.use_beta_sigmas,
     finalSigmasType: file.final_sigmas_type,
+    sigmaMin: file.sigma_min,
+    sigmaMax: file.sigma_max,
   };
 }
 
@@ -132,6 +142,8 @@ export function parseSchedulerConfig(json: unknown, file: string): SchedulerConf
       return {
         className,
         ...commonConfig(parsed),
+        // PNDMScheduler does not know this setting, and so it counts for nothing in a file that another class wrote.
+        rescaleBetasZeroSnr: false,
         setAlphaToOne: parsed.set_alpha_to_one,
         skipPrkSteps: parsed.skip_prk_steps,
       };
@@ -147,7 +159,13 @@ export function parseSchedulerConfig(json: unknown, file: string): SchedulerConf
     }
     case "EulerDiscreteScheduler": {
       const parsed = parseConfig(schemas.EulerDiscreteScheduler, json, file);
-      return { className, ...commonConfig(parsed), ...sigmasConfig(parsed) };
+      return {
+        className,
+        ...commonConfig(parsed),
+        ...sigmasConfig(parsed),
+        interpolationType: parsed.interpolation_type,
+        timestepType: parsed.timestep_type,
+      };
     }
     case "DPMSolverMultistepScheduler": {
       const parsed = parseConfig(schemas.DPMSolverMultistepScheduler, json, file);
@@ -157,9 +175,10 @@ export function parseSchedulerConfig(json: unknown, file: string): SchedulerConf
         ...sigmasConfig(parsed),
         useLuLambdas: parsed.use_lu_lambdas,
         useFlowSigmas: parsed.use_flow_sigmas,
-        algorithmType: parsed.algorithm_type,
+        // What other solvers' files say means these here, as in diffusers.
+        algorithmType: parsed.algorithm_type === "deis" ? "dpmsolver++" : parsed.algorithm_type,
         solverOrder: parsed.solver_order,
-        solverType: parsed.solver_type,
+        solverType: ["logrho", "bh1", "bh2"].includes(parsed.solver_type) ? "midpoint" : parsed.solver_type,
         lowerOrderFinal: parsed.lower_order_final,
         eulerAtFinal: parsed.euler_at_final,
         lambdaMinClipped: parsed.lambda_min_clipped ?? Number.NEGATIVE_INFINITY,

@@ -6,6 +6,14 @@ const KARRAS_RHO = 7;
 /** Where a sampler over σ ends: at an image without noise, or at the level of timestep 0. */
 export type FinalSigmas = "zero" | "sigma_min";
 
+/** Which σ the steps stand at. */
+export interface SigmaScheduleConfig extends UnsupportedSigmaSchedules {
+  readonly useKarrasSigmas?: boolean | null;
+  /** Ends of Karras's schedule, in place of the training schedule's. */
+  readonly sigmaMin?: number | null;
+  readonly sigmaMax?: number | null;
+}
+
 /** Schedules of σ that are read from configurations but not supported. */
 export interface UnsupportedSigmaSchedules {
   readonly useExponentialSigmas?: boolean | null;
@@ -33,10 +41,17 @@ export function refuseOtherSigmaSchedules(config: UnsupportedSigmaSchedules): vo
 /**
  * σ_i = (σ_max^{1/ρ} + i/(n−1) (σ_min^{1/ρ} − σ_max^{1/ρ}))^ρ, ρ = 7: equation 5 of Karras et al. 2022 (arXiv
  * 2206.00364).
+ *
+ * @param config may name other ends than the two given
  */
-export function karrasSigmas(sigmaMax: number, sigmaMin: number, numSteps: number): number[] {
-  const max = sigmaMax ** (1 / KARRAS_RHO);
-  const min = sigmaMin ** (1 / KARRAS_RHO);
+export function karrasSigmas(
+  largest: number,
+  smallest: number,
+  numSteps: number,
+  config: Pick<SigmaScheduleConfig, "sigmaMin" | "sigmaMax"> = {},
+): number[] {
+  const max = (config.sigmaMax ?? largest) ** (1 / KARRAS_RHO);
+  const min = (config.sigmaMin ?? smallest) ** (1 / KARRAS_RHO);
   const span = Math.max(1, numSteps - 1);
   return Array.from({ length: numSteps }, (_, i) => (max + (i / span) * (min - max)) ** KARRAS_RHO);
 }

@@ -3,7 +3,7 @@ import type { SafetensorsFile } from "../checkpoint/safetensors.js";
 import { SpinError } from "../errors.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
-import type { Value } from "../graph/value.js";
+import { sizeOf, type Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
 
 interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
@@ -28,37 +28,45 @@ export async function createInference(
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
 }
 
-const CONVERTED = "converted";
+/** Converted values lie in buffers of about this size: JavaScript has no end of memory, but a limit to one buffer. */
+const BUFFER_BYTES = 2 ** 30;
 
-/** Where each parameter's bytes lie: in the file, or in one buffer of converted values. */
+/** Where each parameter's bytes lie: in the file, or in a buffer of converted values. */
 async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<BoundWeights> {
-  const converted = new Map<string, { offset: number; values: Float32Array }>();
-  let length = 0;
+  const places = new Map<string, { location: string; offset: number; byteLength: number }>();
+  const lengths: number[] = [];
   for (const [name, { shape }] of p.all()) {
-    const tensor = expectTensor(weights, name, shape);
-    if (tensor.dtype === "F32") continue;
+    const { dtype, file, offset, byteLength } = expectTensor(weights, name, shape);
+    if (dtype === "F32") {
+      places.set(name, { location: basename(file), offset, byteLength });
+      continue;
+    }
+    const bytes = 4 * sizeOf(shape);
+    if (lengths.length === 0 || lengths.at(-1)! + bytes > BUFFER_BYTES) lengths.push(0);
+    places.set(name, { location: bufferName(lengths.length - 1), offset: lengths.at(-1)!, byteLength: bytes });
+    lengths[lengths.length - 1]! += bytes;
+  }
+  const buffers = lengths.map((length, i) => ({ path: bufferName(i), data: new Uint8Array(length) }));
+  for (const [name, { location, offset }] of places) {
+    const buffer = buffers.find(({ path }) => path === location);
+    if (buffer === undefined) continue;
     const values = await weights.readFloat32(name);
-    converted.set(name, { offset: length, values });
-    length += values.byteLength;
+    buffer.data.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
   }
-  const buffer = new Uint8Array(length);
-  for (const { offset, values } of converted.values()) {
-    buffer.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
-  }
-  const external = (name: string) => {
-    const { file, shape, offset, byteLength } = weights.tensors.get(name)!;
-    const inMemory = converted.get(name);
-    const place =
-      inMemory === undefined
-        ? { location: basename(file), offset, byteLength }
-        : { location: CONVERTED, offset: inMemory.offset, byteLength: inMemory.values.byteLength };
-    return { dtype: "float32" as const, shape, ...place };
-  };
+  const external = (name: string) => ({
+    dtype: "float32" as const,
+    shape: weights.tensors.get(name)!.shape,
+    ...places.get(name)!,
+  });
   return {
     external,
     weightsFolder: dirname(weights.path), // shards lie beside their index
-    ...(length === 0 ? {} : { externalData: [{ path: CONVERTED, data: buffer }] }),
+    ...(buffers.length === 0 ? {} : { externalData: buffers }),
   };
+}
+
+function bufferName(index: number): string {
+  return `converted-${index}`;
 }
 
 /** The tensor under a name. @throws SpinError "invalid" where it is missing or its shape is not the model's. */

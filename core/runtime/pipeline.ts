@@ -1,37 +1,45 @@
-import { type ModelFolder, openModelFolder, requireComponent } from "../checkpoint/model-folder.js";
+import { type ModelFolder, type OpenOptions, openModelFolder, requireComponent } from "../checkpoint/model-folder.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
-import { guide } from "../diffusion/guidance.js";
+import { guide, rescaleGuided } from "../diffusion/guidance.js";
 import type { Sampler } from "../diffusion/sampler.js";
 import * as ops from "../graph/ops/index.js";
 import type { SessionOptions, TensorData } from "../graph/session.js";
 import { type Shape, sizeOf, type Value } from "../graph/value.js";
-import { clipText } from "../models/clip/text.js";
-import { type ClipTokenizer, loadClipTokenizer } from "../models/clip/tokenizer.js";
 import { unet } from "../models/unet/unet.js";
 import { vaeFactor } from "../models/vae/config.js";
+import { unscaleLatents } from "../models/vae/latent-scaling.js";
 import { vaeDecode, vaeEncode } from "../models/vae/vae.js";
 import type { Parameters } from "../nn/parameters.js";
 import { checkFit } from "./component-fit.js";
+import {
+  type Conditions,
+  joinConditions,
+  type PictureGeometry,
+  type TextConditions,
+  timeIds,
+  type UnetConditions,
+} from "./conditions.js";
 import { chunksOf, type FloatTensor, joinRows } from "./float-tensor.js";
 import { createInference } from "./inference.js";
+import type { LatentPosterior } from "./latent-posterior.js";
 import { SessionCache } from "./session-cache.js";
+import {
+  encodeText,
+  leadingTokenizer,
+  loadTokenizers,
+  type RunTextEncoder,
+  type Tokenizers,
+  zeroText,
+} from "./text-conditioning.js";
 
-export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device" | "profilePrefix"> {
+export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device" | "profilePrefix">, OpenOptions {
   /** Compiled networks to keep, one per network and batch shape; 8 where not said. */
   readonly maxSessions?: number;
 }
 
-/** What a picture is conditioned on. */
-export interface Conditions {
-  /** Text states of the prompts, [B, L, X]. */
-  readonly states: FloatTensor;
-  /** Classifier-free guidance: its scale w, and the states of the empty or negative prompts, [B, L, X]. None at w = 1. */
-  readonly guidance?: { readonly scale: number; readonly states: FloatTensor };
-}
-
 /** What the UNet says of noisy latents; all [B, C, H, W]. */
 export interface Prediction {
-  /** uncond + w (cond − uncond), or the conditional prediction where there is no guidance; an array of its own. */
+  /** uncond + w (cond − uncond), rescaled where asked for, or the conditional prediction without guidance; an array of its own. */
   readonly guided: Float32Array;
   /** With the prompt. Valid until the next prediction. */
   readonly conditional: Float32Array;
@@ -60,12 +68,6 @@ export interface SamplingStep {
   readonly latents: Float32Array;
 }
 
-/** A distribution over latents, [N, C, h, w] each, not yet scaled. */
-export interface LatentPosterior {
-  readonly mean: FloatTensor;
-  readonly logvar: FloatTensor;
-}
-
 /** Pixels that go through the VAE together: 8 pictures of 64×64, or one of 256×256 and more. */
 const PIXELS_AT_ONCE = 8 * 64 * 64;
 
@@ -80,11 +82,11 @@ export class Pipeline {
   readonly model: ModelFolder;
   readonly #options: PipelineOptions;
   readonly #sessions: SessionCache;
-  readonly #tokenizer: ClipTokenizer | undefined;
+  readonly #tokenizers: Tokenizers;
 
-  private constructor(model: ModelFolder, tokenizer: ClipTokenizer | undefined, options: PipelineOptions) {
+  private constructor(model: ModelFolder, tokenizers: Tokenizers, options: PipelineOptions) {
     this.model = model;
-    this.#tokenizer = tokenizer;
+    this.#tokenizers = tokenizers;
     this.#options = options;
     this.#sessions = new SessionCache(options.maxSessions ?? 8);
   }
@@ -94,36 +96,55 @@ export class Pipeline {
    * @throws SpinError "notFound", "corrupt" or "invalid" naming path, key or tensor, or the components that do not fit together.
    */
   static async load(path: string, options: PipelineOptions = {}): Promise<Pipeline> {
-    const model = await openModelFolder(path);
-    const tokenizer = model.tokenizer === undefined ? undefined : await loadClipTokenizer(model.tokenizer);
-    checkFit(model, tokenizer);
-    return new Pipeline(model, tokenizer, options);
+    const model = await openModelFolder(path, options);
+    const tokenizers = await loadTokenizers(model);
+    checkFit(model, tokenizers);
+    return new Pipeline(model, tokenizers, options);
   }
 
-  /** @returns ids of each prompt, as long as the tokenizer says. */
+  /** @returns ids of each prompt, as long as the (first) tokenizer says. */
   tokenize(prompts: readonly string[]): Int32Array[] {
-    requireComponent(this.model, "tokenizer");
-    return prompts.map((prompt) => this.#tokenizer!.encode(prompt));
+    const tokenizer = leadingTokenizer(this.model, this.#tokenizers);
+    return prompts.map((prompt) => tokenizer.encode(prompt));
   }
 
-  /** @returns the text encoder's states after its final norm, [N, L, X]. */
-  async encodePrompts(prompts: readonly string[]): Promise<FloatTensor> {
-    const { config, weights } = requireComponent(this.model, "textEncoder");
-    const rows = this.tokenize(prompts);
-    const length = rows[0]?.length ?? 0;
-    const build = (p: Parameters) => ({
-      states: clipText(p.at("text_model"), config, ops.input("ids", [1, length], "int64")).lastHiddenState,
-    });
-    const known = new Map<string, Float32Array>();
-    for (const [i, prompt] of prompts.entries()) {
-      if (known.has(prompt)) continue;
-      const ids = BigInt64Array.from(rows[i]!, BigInt);
-      known.set(prompt, (await this.#run(`text ${length}`, weights, build, { ids })).states!);
+  /** Token ids, and so text states, per prompt. @throws SpinError "notFound" where the folder has no tokenizer */
+  get promptLength(): number {
+    return leadingTokenizer(this.model, this.#tokenizers).modelMaxLength;
+  }
+
+  /**
+   * What prompts say to the UNet, as {@link encodeText} of each.
+   * @param clipSkip layers to leave out at the end of the text encoders
+   */
+  async encodePrompts(prompts: readonly string[], { clipSkip = 0 } = {}): Promise<TextConditions> {
+    const known = new Map<string, TextConditions>();
+    for (const prompt of prompts) {
+      if (!known.has(prompt)) {
+        const run: RunTextEncoder = (...args) => this.#run(...args);
+        known.set(prompt, await encodeText(this.model, this.#tokenizers, prompt, clipSkip, run));
+      }
     }
-    return joinRows(
-      prompts.map((prompt) => known.get(prompt)!),
-      [length, config.hiddenSize],
-    );
+    return joinConditions(prompts.map((prompt) => known.get(prompt)!));
+  }
+
+  /**
+   * What guidance leads away from, one row: the negative prompt, else what diffusers takes in its place: {@link zeroNegative}, or the empty
+   * prompt. As in diffusers, no layers are left out here.
+   */
+  async encodeNegative(negativePrompt?: string): Promise<TextConditions> {
+    const zeros = negativePrompt === undefined ? this.zeroNegative() : undefined;
+    return zeros ?? this.encodePrompts([negativePrompt ?? ""]);
+  }
+
+  /** Zeros, one row, for SDXL models whose index says `force_zeros_for_empty_prompt`; undefined for others. */
+  zeroNegative(): TextConditions | undefined {
+    return this.model.xl?.forceZerosForEmptyPrompt ? zeroText(this.model, this.#tokenizers) : undefined;
+  }
+
+  /** SDXL's `time_ids` of pictures, [N, 6]; none for models that know of no sizes. */
+  timeIds(pictures: readonly PictureGeometry[]): Pick<UnetConditions, "timeIds"> {
+    return this.model.unet?.config.textTime === undefined ? {} : { timeIds: timeIds(pictures) };
   }
 
   /** @param images [N, 3, H, W], −1 black, 1 white. */
@@ -146,7 +167,7 @@ export class Pipeline {
     const { config } = requireComponent(this.model, "vae");
     const [, , h, w] = latents.shape as [number, number, number, number];
     const [height, width] = [h * vaeFactor(config), w * vaeFactor(config)];
-    const build = (p: Parameters, x: Value) => ({ image: vaeDecode(p, config, ops.div(x, config.scalingFactor)) });
+    const build = (p: Parameters, x: Value) => ({ image: vaeDecode(p, config, unscaleLatents(x, config)) });
     const each = await this.#runVae("decode", latents, height * width, build);
     return joinRows(
       each.map(({ image }) => image!),
@@ -159,13 +180,13 @@ export class Pipeline {
    *
    * @param latents [B, C, H, W]
    * @param timesteps [B]
-   * @param states [B, L, X]
+   * @param conditions B rows
    * @param into where to write it, [B, C, H, W]; an array of its own otherwise
    */
   async denoise(
     latents: FloatTensor,
     timesteps: Float32Array,
-    states: FloatTensor,
+    { states, textEmbeds, timeIds: ids }: UnetConditions,
     into?: Float32Array,
   ): Promise<Float32Array> {
     const { config, weights } = requireComponent(this.model, "unet");
@@ -174,9 +195,12 @@ export class Pipeline {
         sample: ops.input("sample", latents.shape),
         timestep: ops.input("timestep", [latents.shape[0]!]),
         encoderHiddenStates: ops.input("states", states.shape),
+        added: textEmbeds &&
+          ids && { textEmbeds: ops.input("text_embeds", textEmbeds.shape), timeIds: ops.input("time_ids", ids.shape) },
       }),
     });
-    const feeds = { sample: latents.data, timestep: timesteps, states: states.data };
+    const added = textEmbeds && ids && { text_embeds: textEmbeds.data, time_ids: ids.data };
+    const feeds = { sample: latents.data, timestep: timesteps, states: states.data, ...added };
     const key = `unet ${latents.shape.join("x")} ${states.shape[1]}`;
     const { prediction } = await this.#run(key, weights, build, feeds, into === undefined ? {} : { prediction: into });
     return prediction!;
@@ -187,19 +211,18 @@ export class Pipeline {
    *
    * @param shape [B, C, H, W] of the latents
    */
-  denoiser({ states, guidance }: Conditions, shape: Shape): Denoiser {
+  denoiser({ guidance, ...conditions }: Conditions, shape: Shape): Denoiser {
     const [batch, ...rest] = shape as [number, ...number[]];
     if (guidance === undefined || guidance.scale === 1) {
       const timesteps = new Float32Array(batch);
       return async (latents, timestep) => {
-        const output = await this.denoise({ shape, data: latents }, timesteps.fill(timestep), states);
+        const output = await this.denoise({ shape, data: latents }, timesteps.fill(timestep), conditions);
         return { guided: output, conditional: output };
       };
     }
     // diffusers' order: without the prompt, then with it.
     const both = { shape: [2 * batch, ...rest], data: new Float32Array(2 * sizeOf(shape)) };
-    const bothStates = joinRows([guidance.states.data, states.data], states.shape);
-    const twice = { shape: [2 * batch, ...states.shape.slice(1)], data: bothStates.data };
+    const twice = joinConditions([guidance, conditions]);
     const timesteps = new Float32Array(2 * batch);
     const outputs = new Float32Array(both.data.length);
     const [unconditional, conditional] = [outputs.subarray(0, sizeOf(shape)), outputs.subarray(sizeOf(shape))];
@@ -207,7 +230,12 @@ export class Pipeline {
       both.data.set(latents);
       both.data.set(latents, latents.length);
       await this.denoise(both, timesteps.fill(timestep), twice, outputs);
-      return { guided: guide(unconditional, conditional, guidance.scale), conditional, unconditional };
+      const guided = guide(unconditional, conditional, guidance.scale);
+      return {
+        guided: guidance.rescale ? rescaleGuided(guided, conditional, guidance.rescale, batch) : guided,
+        conditional,
+        unconditional,
+      };
     };
   }
 
@@ -256,19 +284,4 @@ export class Pipeline {
     const create = () => createInference(build, weights, { threads, device, profilePrefix });
     return this.#sessions.use(key, create, (session) => session.run(feeds, into));
   }
-}
-
-/**
- * A draw from the VAE's posterior: (mean + e^(logvar/2) · noise) · scalingFactor, as diffusers' DiagonalGaussianDistribution.
- *
- * @param noise standard normal, [N, C, h, w]
- * @returns latents as the UNet has them
- */
-export function sampleLatents(
-  { mean, logvar }: LatentPosterior,
-  noise: Float32Array,
-  scalingFactor: number,
-): FloatTensor {
-  const data = mean.data.map((m, i) => (m + Math.exp(logvar.data[i]! / 2) * noise[i]!) * scalingFactor);
-  return { shape: mean.shape, data };
 }

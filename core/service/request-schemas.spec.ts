@@ -83,6 +83,17 @@ describe("checkRequest", () => {
     ["spec.settings.sampler.eta", Number.NaN, "spec.settings.sampler.eta: expected a number, got NaN"],
     ["spec.settings.sampler.guidanceScale", 0, "spec.settings.sampler.guidance_scale: expected at least 1, got 0"],
     [
+      "spec.settings.sampler.guidanceRescale",
+      1.5,
+      "spec.settings.sampler.guidance_rescale: expected at most 1, got 1.5",
+    ],
+    [
+      "spec.settings.sampler.clipSkip",
+      1,
+      "spec.settings.sampler.clip_skip: expected 0 here: the sampling settings' own",
+    ],
+    ["spec.settings.clipSkip", 300, "spec.settings.clip_skip: expected at most 256, got 300"],
+    [
       "spec.settings.timestepChoice",
       TimestepChoice.TIMESTEP_CHOICE_ALL,
       "spec.settings.draws_per_sample: expected as many draws as",
@@ -139,11 +150,19 @@ describe("samplingSpecDigest", () => {
     "iteration",
     "form",
     "settings.sampler.eta",
+    "settings.sampler.negativePrompt",
+    "settings.sampler.guidanceRescale",
+    "settings.clipSkip",
     "settings.promptDropout",
     "settings.image.flipProbability",
     "settings.threads",
   ])("changes with %s", (path) => {
-    const value = path === "seed" ? 1n : path.endsWith("eta") ? 0.5 : 1;
+    const values: Record<string, unknown> = {
+      seed: 1n,
+      "settings.sampler.eta": 0.5,
+      "settings.sampler.negativePrompt": "",
+    };
+    const value = values[path] ?? 1;
     const other = changed(`spec.${path}`, path === "iteration" || path === "form" ? 2 : value).spec!;
     expect(samplingSpecDigest(other)).not.toBe(samplingSpecDigest(spec));
   });

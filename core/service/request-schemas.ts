@@ -58,6 +58,12 @@ export const datasetRef: z.ZodType<DatasetRef> = z.object({
   split: emptyOr(relativeName),
 });
 
+/** Characters of a prompt. */
+export const MAX_PROMPT_LENGTH = 10_000;
+
+/** No text encoder has more layers; whether the model's has so many, the generator tells. */
+const clipSkip = wholeNumber(0, 256);
+
 export const samplerSettings: z.ZodType<SamplerSettings> = z
   .object({
     kind: enumOf(
@@ -69,6 +75,9 @@ export const samplerSettings: z.ZodType<SamplerSettings> = z
     numSteps: wholeNumber(1, 1000),
     eta: share,
     guidanceScale: z.number().min(1).max(100),
+    negativePrompt: z.string().max(MAX_PROMPT_LENGTH).optional(),
+    guidanceRescale: share,
+    clipSkip,
   })
   .refine(({ kind, eta }) => kind !== SamplerKind.SAMPLER_KIND_PNDM || eta === 0, {
     path: ["eta"],
@@ -81,8 +90,14 @@ const imagePreparation: z.ZodType<ImagePreparation> = z.object({
   flipProbability: share,
 });
 
+/** Captions are encoded once for both sides, as the settings around it say. */
+const trainingSampler = samplerSettings.refine(({ clipSkip }) => clipSkip === 0, {
+  path: ["clipSkip"],
+  error: "0 here: the sampling settings' own clip_skip holds for both sides",
+});
+
 export const samplingSettings: z.ZodType<SamplingSettings> = z.object({
-  sampler: maybe(samplerSettings),
+  sampler: maybe(trainingSampler),
   timestepChoice: enumOf(
     TimestepChoice,
     TimestepChoice.TIMESTEP_CHOICE_UNIFORM,
@@ -95,6 +110,7 @@ export const samplingSettings: z.ZodType<SamplingSettings> = z.object({
   dtype: enumOf(DataType, DataType.DATA_TYPE_FLOAT32, DataType.DATA_TYPE_FLOAT16),
   batchSize: wholeNumber(1, 256),
   threads: wholeNumber(0, 1024),
+  clipSkip,
 });
 
 /** Settings that suit the form of the draws: a trainer knows the form from the objective, a spec names it. */

@@ -17,6 +17,9 @@ export const DRAW_TEXT = [3, 5] as const;
 
 const sha = (digit: string) => `sha256:${digit.repeat(64)}`;
 
+/** Widths of SDXL's further conditions. */
+export const DRAW_ADDED = { textEmbeds: 4, timeIds: 6 } as const;
+
 /** A job of re-noised draws, two per sample, batches of three samples. */
 export const DRAW_SPEC: SamplingSpec = SamplingSpec.fromPartial({
   checkpoint: { digest: sha("a"), modelName: "tiny" },
@@ -34,6 +37,18 @@ export const DRAW_SPEC: SamplingSpec = SamplingSpec.fromPartial({
   },
   computeFingerprint: sha("c"),
 });
+
+/** The same with the conditions of an SDXL model. */
+export function xlDrawBatch(firstIndex: number): DrawBatch {
+  const { batchSize } = DRAW_SPEC.settings!;
+  const stream = createPhiloxStream(1n, { iteration: 1, index: firstIndex, purpose: 1 });
+  const tensor = (width: number) => encodeTensor([batchSize, width], stream.normals(batchSize * width));
+  return {
+    ...drawBatch(firstIndex),
+    textEmbeds: tensor(DRAW_ADDED.textEmbeds),
+    timeIds: tensor(DRAW_ADDED.timeIds),
+  };
+}
 
 /** The batch of a job that begins at this sample. */
 export function drawBatch(firstIndex: number, spec: SamplingSpec = DRAW_SPEC): DrawBatch {
@@ -60,6 +75,8 @@ export function drawBatch(firstIndex: number, spec: SamplingSpec = DRAW_SPEC): D
     ),
     previousTimesteps: undefined,
     encoderHiddenStates: tensor([batchSize, ...DRAW_TEXT]),
+    textEmbeds: undefined,
+    timeIds: undefined,
     real: side(isPair),
     synthetic: isPair ? side(true) : undefined,
     traceparent: "",

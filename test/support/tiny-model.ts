@@ -72,7 +72,8 @@ const TEXT = {
   num_hidden_layers: 1,
 };
 
-const SCHEDULER = {
+/** DDIM over SD-1.5's noise schedule. */
+export const TINY_SCHEDULER = {
   _class_name: "DDIMScheduler",
   beta_end: 0.012,
   beta_schedule: "scaled_linear",
@@ -85,7 +86,12 @@ const SCHEDULER = {
 };
 
 /** Enough for every word of them to be a token; all other words come apart into pieces. */
-const CAPTIONS = ["a red heart", "a woman scientist with dark skin and curly hair", "three o'clock", "a blue square"];
+export const TINY_CAPTIONS = [
+  "a red heart",
+  "a woman scientist with dark skin and curly hair",
+  "three o'clock",
+  "a blue square",
+];
 
 /**
  * Writes a complete Stable Diffusion folder with random weights: SD-1.5's topology in two levels, 16×16 pixels, latents
@@ -94,8 +100,8 @@ const CAPTIONS = ["a red heart", "a woman scientist with dark skin and curly hai
  * @returns the digest of its manifest
  */
 export async function writeTinyModel(folder: string, { seed = 1n, scheduler }: TinyModelOptions = {}): Promise<string> {
-  const schedulerConfig = { ...SCHEDULER, ...scheduler };
-  const vocabulary = cutVocabulary(CAPTIONS);
+  const schedulerConfig = { ...TINY_SCHEDULER, ...scheduler };
+  const vocabulary = cutVocabulary(TINY_CAPTIONS);
   const text = { ...TEXT, vocab_size: vocabulary.tokens.length, eos_token_id: vocabulary.tokens.length - 1 };
   const { digest } = await saveFolder(folder, async (path) => {
     const index = { ...INDEX, scheduler: ["diffusers", schedulerConfig._class_name] };
@@ -109,9 +115,10 @@ export async function writeTinyModel(folder: string, { seed = 1n, scheduler }: T
   return digest;
 }
 
-async function writeNetwork(path: string, name: string, config: object, shapes: ParameterShapes, seed: bigint) {
+/** Writes a component with random weights: `config.json` and its weights. */
+export async function writeNetwork(path: string, name: string, config: object, shapes: ParameterShapes, seed: bigint) {
   await writeJson(path, `${name}/config.json`, config);
-  const file = name === "text_encoder" ? "model.safetensors" : "diffusion_pytorch_model.safetensors";
+  const file = name.startsWith("text_encoder") ? "model.safetensors" : "diffusion_pytorch_model.safetensors";
   const entries = [...shapes].map(([key, shape], index) => {
     const stream = createPhiloxStream(seed, { iteration: 0, index, purpose: 0 });
     return { name: key, dtype: "F32" as const, shape, data: randomWeight(key, shape, stream) };
@@ -129,7 +136,7 @@ function randomWeight(name: string, shape: Shape, stream: PhiloxStream): Float32
   return normals.map((z) => deviation * z);
 }
 
-async function writeJson(folder: string, name: string, value: object): Promise<void> {
+export async function writeJson(folder: string, name: string, value: object): Promise<void> {
   const file = join(folder, name);
   await mkdir(join(file, ".."), { recursive: true });
   await writeFile(file, `${JSON.stringify(value, undefined, 2)}\n`);

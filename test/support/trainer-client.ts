@@ -14,7 +14,14 @@ import { ErrorReduction, ErrorSpace, IterationSpec, type StepMetrics } from "../
 /** Small settings for iterations of the tiny model, and the calls that run them. */
 
 const SAMPLING: SamplingSettings = {
-  sampler: { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: 5, eta: 1, guidanceScale: 2 },
+  sampler: {
+    kind: SamplerKind.SAMPLER_KIND_DDIM,
+    numSteps: 5,
+    eta: 1,
+    guidanceScale: 2,
+    guidanceRescale: 0,
+    clipSkip: 0,
+  },
   timestepChoice: TimestepChoice.TIMESTEP_CHOICE_UNIFORM,
   drawsPerSample: 2,
   promptDropout: 0.1,
@@ -22,6 +29,7 @@ const SAMPLING: SamplingSettings = {
   dtype: DataType.DATA_TYPE_FLOAT32,
   batchSize: 2,
   threads: 0,
+  clipSkip: 0,
 };
 
 const OBJECTIVES: Readonly<Record<string, NonNullable<IterationSpec["objective"]>>> = {

@@ -1,11 +1,20 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Manifest, TRAINING_STATE_FOLDER } from "../../core/checkpoint/manifest.js";
+import { TRAINING_STATE_FOLDER } from "../../core/checkpoint/manifest.js";
+import type { WeightsDtype } from "../../core/checkpoint/pipeline-checkpoint.js";
 import { SpinError } from "../../core/errors.js";
 import type { Feeds, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
 import { serveWorker } from "../../core/runtime/worker-host.js";
 import { LINEAGE_FILE } from "../lineage.js";
-import { type BuildOptions, Learner, type MicroBatchResult, type ModelFacts } from "./learner.js";
+import { type BuildOptions, Learner, type MicroBatchResult, type ModelFacts, type SavedWeights } from "./learner.js";
+
+/** What is written where. */
+export interface SaveRequest {
+  readonly target: string;
+  /** Content of the lineage file. */
+  readonly lineage: string;
+  readonly dtype: WeightsDtype;
+}
 
 /** What the main thread may ask; weights never cross. Called in this order, one iteration per worker. */
 export type ComputeMethods = {
@@ -18,7 +27,7 @@ export type ComputeMethods = {
   /** Ends the step. */
   update(options: UpdateOptions): Promise<UpdateResult>;
   /** Writes θ as a checkpoint, with its lineage beside it. */
-  save(request: { readonly target: string; readonly lineage: string }): Promise<Manifest>;
+  save(request: SaveRequest): Promise<SavedWeights>;
   /** Lets everything go. */
   close(): Promise<void>;
 };
@@ -38,8 +47,8 @@ const methods: ComputeMethods = {
   build: (options) => opened().build(options),
   add: (feeds) => opened().add(feeds),
   update: async (options) => opened().update(options),
-  save: ({ target, lineage }) =>
-    opened().save(target, async (folder) => {
+  save: ({ target, lineage, dtype }) =>
+    opened().save(target, dtype, async (folder) => {
       await mkdir(join(folder, TRAINING_STATE_FOLDER));
       await writeFile(join(folder, LINEAGE_FILE), lineage);
     }),

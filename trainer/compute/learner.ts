@@ -1,6 +1,11 @@
 import type { Manifest } from "../../core/checkpoint/manifest.js";
 import { type ModelFolder, openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
-import { type PipelineCheckpoint, savePipelineCheckpoint } from "../../core/checkpoint/pipeline-checkpoint.js";
+import {
+  type PipelineCheckpoint,
+  savePipelineCheckpoint,
+  type WeightsDtype,
+} from "../../core/checkpoint/pipeline-checkpoint.js";
+import { roundingNorm } from "../../core/checkpoint/rounding.js";
 import { readWeights } from "../../core/checkpoint/weights.js";
 import {
   buildObjective,
@@ -14,6 +19,7 @@ import { loadClipTokenizer } from "../../core/models/clip/tokenizer.js";
 import { unet } from "../../core/models/unet/unet.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
 import { type Feeds, type Outputs, Training, type UpdateOptions, type UpdateResult } from "../../core/nn/training.js";
+import { addedWidths } from "../../core/runtime/conditions.js";
 
 /** What the trainer must know of a model before any draws come. */
 export interface ModelFacts {
@@ -26,7 +32,11 @@ export interface ModelFacts {
   readonly tokens: number;
   /** Their width. */
   readonly width: number;
+  /** Widths of SDXL's further conditions; absent for models without. */
+  readonly added?: ObjectiveShapes["added"];
   readonly scheduler: SchedulerConfig;
+  /** What a person should know of how the folder was opened. */
+  readonly notes: readonly string[];
 }
 
 /** How the graph is built. */
@@ -47,6 +57,13 @@ export interface MicroBatchResult {
   readonly inside?: Float32Array;
 }
 
+/** A written checkpoint. */
+export interface SavedWeights {
+  readonly manifest: Manifest;
+  /** How far rounding to 16 bits, where the base has such weights, moved them: a share of the way that training has gone. */
+  readonly roundingShare: number;
+}
+
 /** θ and its optimiser: everything that holds weights. Blocks its thread while it computes. */
 export class Learner {
   readonly facts: ModelFacts;
@@ -64,14 +81,16 @@ export class Learner {
   static async open(folder: string): Promise<Learner> {
     const model = await openModelFolder(folder);
     const { config } = requireComponent(model, "unet");
-    const tokenizer = await loadClipTokenizer(requireComponent(model, "tokenizer"));
+    const tokenizer = await loadClipTokenizer(model.tokenizer2 ?? requireComponent(model, "tokenizer"));
     return new Learner(model, {
       latentChannels: config.inChannels,
       sampleSize: config.sampleSize,
       vaeFactor: vaeFactor(requireComponent(model, "vae").config),
       tokens: tokenizer.modelMaxLength,
       width: config.crossAttentionDim,
+      added: addedWidths(config.textTime),
       scheduler: requireComponent(model, "scheduler"),
+      notes: model.notes ?? [],
     });
   }
 
@@ -83,7 +102,8 @@ export class Learner {
       (p) =>
         buildObjective(
           { kind },
-          (sample, timestep, encoderHiddenStates) => unet(p, config, { sample, timestep, encoderHiddenStates }),
+          (sample, timestep, encoderHiddenStates, added) =>
+            unet(p, config, { sample, timestep, encoderHiddenStates, added }),
           shapes,
         ),
       (name) => values.get(name)!,
@@ -114,13 +134,16 @@ export class Learner {
    * Writes θ as a checkpoint beside the unchanged parts of θ_k's folder.
    * @throws SpinError "precondition" where θ is still θ_k, and as `savePipelineCheckpoint`
    */
-  async save(target: string, extra: PipelineCheckpoint["extra"]): Promise<Manifest> {
+  async save(target: string, dtype: WeightsDtype, extra: PipelineCheckpoint["extra"]): Promise<SavedWeights> {
     if (this.#travelled === 0) {
       throw new SpinError("precondition", "the weights are those that the iteration began with", {
         remedy: "a warm-up makes the first step's learning rate 0: take more steps or a higher rate",
       });
     }
-    return savePipelineCheckpoint(target, { base: this.#model, unet: this.#built().weights.views, extra });
+    const unet = this.#built().weights.views;
+    const manifest = await savePipelineCheckpoint(target, { base: this.#model, unet, dtype, extra });
+    const rounded = dtype === "source" ? roundingNorm(requireComponent(this.#model, "unet").weights, unet) : 0;
+    return { manifest, roundingShare: rounded / this.#travelled };
   }
 
   /** Lets the graph go; the thread may end afterwards. */

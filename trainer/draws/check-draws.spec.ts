@@ -1,7 +1,14 @@
 import { samplingSpecDigest } from "../../core/service/digests.js";
 import { encodeTensor } from "../../core/service/tensor-codec.js";
 import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
-import { DRAW_LATENT, DRAW_SPEC, DRAW_TEXT, drawBatch } from "../../test/support/draw-batches.js";
+import {
+  DRAW_ADDED,
+  DRAW_LATENT,
+  DRAW_SPEC,
+  DRAW_TEXT,
+  drawBatch,
+  xlDrawBatch,
+} from "../../test/support/draw-batches.js";
 import { checkDraws, type Expected } from "./check-draws.js";
 
 const expectedOf = (spec = DRAW_SPEC): Expected => ({
@@ -118,5 +125,23 @@ describe("on a trajectory", () => {
       "expected -1 after 301, got 1 at 5",
     );
     expect(() => checkDraws(drawBatch(0), 0, trajectory)).toThrow("batch.previous_timesteps: expected a tensor");
+  });
+});
+
+describe("for an SDXL model", () => {
+  const xl = { ...expected, added: DRAW_ADDED };
+
+  test("pooled texts and sizes come with the states", () => {
+    const { added } = checkDraws(xlDrawBatch(6), 6, xl);
+    expect([added!.textEmbeds.length, added!.timeIds.length]).toEqual([3 * 4, 3 * 6]);
+    expect(checkDraws(drawBatch(6), 6, expected).added).toBeUndefined();
+  });
+
+  test.each<[string, Partial<DrawBatch>, string]>([
+    ["no pooled texts", { textEmbeds: undefined }, "batch.text_embeds: expected a tensor"],
+    ["sizes of another width", { timeIds: encodeTensor([3, 5], new Float32Array(15)) }, "batch.time_ids.shape"],
+    ["sizes that are no numbers", { timeIds: poisoned(18, 4, Number.NaN, [3, 6]) }, "got NaN at 4"],
+  ])("%s are refused", (_, change, message) => {
+    expect(() => checkDraws({ ...xlDrawBatch(6), ...change }, 6, xl)).toThrow(message);
   });
 });

@@ -20,6 +20,8 @@ export interface Draws {
   readonly timesteps: Int32Array;
   /** Text states of each sample, [N / perSample, L, X]. */
   readonly states: Float32Array;
+  /** SDXL's further conditions of each sample: pooled text [N / perSample, P] and sizes [N / perSample, 6]. */
+  readonly added?: { readonly textEmbeds: Float32Array; readonly timeIds: Float32Array };
   readonly real: Side;
   /** Absent for SFT. */
   readonly synthetic?: Side;
@@ -35,6 +37,8 @@ export interface Expected {
   readonly latent: readonly [number, number, number];
   /** [L, X] of the text states. */
   readonly text: readonly [number, number];
+  /** Widths of SDXL's further conditions; absent for models without. */
+  readonly added?: { readonly textEmbeds: number; readonly timeIds: number };
   readonly numTrainTimesteps: number;
   /** The trajectory's next timestep by timestep; undefined where any timestep will do. */
   readonly nextTimestep?: ReadonlyMap<number, number>;
@@ -60,13 +64,22 @@ export function checkDraws(batch: DrawBatch | undefined, firstIndex: number, exp
   const isPair = spec.form !== SampleForm.SAMPLE_FORM_REAL_ONLY;
   const timesteps = decodeInt32(batch.timesteps, "batch.timesteps", [count]).data;
   checkTimesteps(timesteps, batch, expected);
-  const states = decodeFloat32(batch.encoderHiddenStates, "batch.encoder_hidden_states", [batchSize, ...text]).data;
-  checkFinite(states, "batch.encoder_hidden_states");
+  const condition = (tensor: DrawBatch["textEmbeds"], field: string, shape: readonly number[]) => {
+    const { data } = decodeFloat32(tensor, field, [batchSize, ...shape]);
+    checkFinite(data, field);
+    return data;
+  };
+  const states = condition(batch.encoderHiddenStates, "batch.encoder_hidden_states", text);
+  const added = expected.added && {
+    textEmbeds: condition(batch.textEmbeds, "batch.text_embeds", [expected.added.textEmbeds]),
+    timeIds: condition(batch.timeIds, "batch.time_ids", [expected.added.timeIds]),
+  };
   const side = (message: DrawSide | undefined, field: string) => decodeSide(message, field, [count, ...latent], isPair);
   return {
     perSample: drawsPerSample,
     timesteps,
     states,
+    added,
     real: side(batch.real, "batch.real"),
     synthetic: isPair ? side(batch.synthetic, "batch.synthetic") : undefined,
     traceparent: batch.traceparent,

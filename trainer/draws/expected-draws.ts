@@ -16,7 +16,7 @@ export interface DrawPlan extends Expected {
 
 /** @throws SpinError "invalid" where the model does not suit the job: its prediction type, its size, its schedule */
 export function planDraws(spec: SamplingSpec, objective: ObjectiveSettings, facts: ModelFacts): DrawPlan {
-  const { scheduler, tokens, width } = facts;
+  const { scheduler, tokens, width, added } = facts;
   const latent = latentShape(facts, spec.settings!.image!.resolution);
   const targetType = targetTypeOf(scheduler.predictionType);
   const isTrajectory = spec.form === SampleForm.SAMPLE_FORM_TRAJECTORY;
@@ -29,6 +29,7 @@ export function planDraws(spec: SamplingSpec, objective: ObjectiveSettings, fact
     specDigest: samplingSpecDigest(spec),
     latent,
     text: [tokens, width],
+    added,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     nextTimestep: isTrajectory ? new Map(steps.map((step) => [step.timestep, step.timestepPrev])) : undefined,
     weightOf: weights,

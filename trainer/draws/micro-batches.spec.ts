@@ -1,6 +1,13 @@
 import { samplingSpecDigest } from "../../core/service/digests.js";
 import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
-import { DRAW_LATENT, DRAW_SPEC, DRAW_TEXT, drawBatch } from "../../test/support/draw-batches.js";
+import {
+  DRAW_ADDED,
+  DRAW_LATENT,
+  DRAW_SPEC,
+  DRAW_TEXT,
+  drawBatch,
+  xlDrawBatch,
+} from "../../test/support/draw-batches.js";
 import { checkDraws, type Draws } from "./check-draws.js";
 import { type MicroBatch, microBatches } from "./micro-batches.js";
 
@@ -60,4 +67,28 @@ test("supervised draws feed one side and no weight", async () => {
     new Set(["real_xt", "real_target", "real_timestep", "encoder_hidden_states"]),
   );
   expect(micro!.references).toBeUndefined();
+});
+
+test("SDXL's conditions of a sample stand once for each of its draws", async () => {
+  const batches = [0, 3].map((index) =>
+    checkDraws(xlDrawBatch(index), index, {
+      spec: DRAW_SPEC,
+      specDigest: samplingSpecDigest(DRAW_SPEC),
+      latent: DRAW_LATENT,
+      text: DRAW_TEXT,
+      added: DRAW_ADDED,
+      numTrainTimesteps: 1000,
+    }),
+  );
+  const micro = await cut(batches, 4, weightOf);
+  for (const [name, part] of [
+    ["text_embeds", "textEmbeds"],
+    ["time_ids", "timeIds"],
+  ] as const) {
+    const rows = batches.flatMap(({ added }) => {
+      const width = added![part].length / 3;
+      return [0, 0, 1, 1, 2, 2].flatMap((i) => Array.from(added![part].slice(width * i, width * (i + 1))));
+    });
+    expect(joined(micro, name)).toEqual(rows);
+  }
 });

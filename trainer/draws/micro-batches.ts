@@ -53,7 +53,7 @@ class Filling {
     const rows = like.timesteps.length;
     const lengths = {
       real_timestep: 1,
-      encoder_hidden_states: (like.states.length / rows) * like.perSample,
+      ...Object.fromEntries(conditions(like).map(([name, values]) => [name, (values.length / rows) * like.perSample])),
       ...Object.fromEntries(columns(like).map(([name, values]) => [name, values.length / rows])),
     };
     this.#arrays = Object.fromEntries(
@@ -74,11 +74,13 @@ class Filling {
       this.#arrays[name]!.set(values.subarray(row * length, (row + taken) * length), this.#count * length);
     }
     this.#arrays.real_timestep!.set(batch.timesteps.subarray(row, row + taken), this.#count);
-    const text = (batch.states.length / rows) * batch.perSample;
-    for (let i = 0; i < taken; i++) {
-      const sample = Math.floor((row + i) / batch.perSample);
-      const states = batch.states.subarray(sample * text, (sample + 1) * text);
-      this.#arrays.encoder_hidden_states!.set(states, (this.#count + i) * text);
+    for (const [name, values] of conditions(batch)) {
+      const length = (values.length / rows) * batch.perSample;
+      for (let i = 0; i < taken; i++) {
+        const sample = Math.floor((row + i) / batch.perSample);
+        const condition = values.subarray(sample * length, (sample + 1) * length);
+        this.#arrays[name]!.set(condition, (this.#count + i) * length);
+      }
     }
     if (row === 0) this.#traceparents.push(batch.traceparent);
     this.#count += taken;
@@ -98,6 +100,16 @@ class Filling {
       traceparents: this.#traceparents,
     };
   }
+}
+
+/** What has the same number of values for each sample, by the graph's names. */
+function conditions({ states, added }: Draws): [string, Float32Array][] {
+  if (added === undefined) return [["encoder_hidden_states", states]];
+  return [
+    ["encoder_hidden_states", states],
+    ["text_embeds", added.textEmbeds],
+    ["time_ids", added.timeIds],
+  ];
 }
 
 /** What has the same number of values for each draw, by the graph's names. */

@@ -16,8 +16,14 @@ export type PairSettings =
   | ({ readonly kind: "spin" } & SpinSettings)
   | { readonly kind: "spin-renoised" | "dpo"; readonly beta: number };
 
-/** A model's prediction [B, C, H, W] at x_t [B, C, H, W], timesteps [B] and text states [B, M, X]. */
-export type Denoise = (xt: Value, timestep: Value, encoderHiddenStates: Value) => Value;
+/** A model's prediction [B, C, H, W] at x_t [B, C, H, W], timesteps [B], text states [B, M, X] and what SDXL is conditioned on besides. */
+export type Denoise = (xt: Value, timestep: Value, encoderHiddenStates: Value, added?: AddedInputs) => Value;
+
+/** SDXL's further conditions: pooled text [B, P] and sizes [B, 6]. */
+export interface AddedInputs {
+  readonly textEmbeds: Value;
+  readonly timeIds: Value;
+}
 
 /** Extents of one micro-batch. */
 export interface ObjectiveShapes {
@@ -29,6 +35,8 @@ export interface ObjectiveShapes {
   readonly tokens: number;
   /** Their width. */
   readonly width: number;
+  /** Widths of SDXL's further conditions, for models that have them. */
+  readonly added?: { readonly textEmbeds: number; readonly timeIds: number };
 }
 
 const LOSSES: Record<PairSettings["kind"], (errors: PairErrors, weight: Value) => PairLoss> = {
@@ -41,7 +49,8 @@ const LOSSES: Record<PairSettings["kind"], (errors: PairErrors, weight: Value) =
  * The graph of an objective, for `Training.create`. Inputs, of B draws:
  * - `real_xt`, `real_target` [B, C, H, W], `real_timestep` [B], `encoder_hidden_states` [B, M, X];
  * - but for SFT also `synthetic_xt`, `synthetic_target`, `synthetic_timestep`, the references' errors e_k `real_reference` and
- *   `synthetic_reference` [B], and `weight` [B], as {@link drawWeights} gives it. Text states are shared by both sides.
+ *   `synthetic_reference` [B], and `weight` [B], as {@link drawWeights} gives it;
+ * - for SDXL `text_embeds` [B, P] and `time_ids` [B, 6]. Conditions are shared by both sides.
  *
  * Outputs beside the loss, [B] each: `real_error`, and but for SFT `synthetic_error` and `inside`. All errors are averages
  * over C, H, W. Nothing of the settings but their kind enters the graph, so that it serves every β.
@@ -49,14 +58,18 @@ const LOSSES: Record<PairSettings["kind"], (errors: PairErrors, weight: Value) =
 export function buildObjective(
   { kind }: Pick<ObjectiveSettings, "kind">,
   denoise: Denoise,
-  { batch, latent, tokens, width }: ObjectiveShapes,
+  { batch, latent, tokens, width, added }: ObjectiveShapes,
 ): Objective {
   const latents = (name: string) => ops.input(name, [batch, ...latent]);
   const perDraw = (name: string) => ops.input(name, [batch]);
   const states = ops.input("encoder_hidden_states", [batch, tokens, width]);
+  const further = added && {
+    textEmbeds: ops.input("text_embeds", [batch, added.textEmbeds]),
+    timeIds: ops.input("time_ids", [batch, added.timeIds]),
+  };
   const [xt, target, timestep] = [latents("real_xt"), latents("real_target"), perDraw("real_timestep")];
   if (kind === "sft") {
-    const error = squaredError(target, denoise(xt, timestep, states));
+    const error = squaredError(target, denoise(xt, timestep, states, further));
     return { loss: sft(error), outputs: { real_error: error } };
   }
 
@@ -66,6 +79,10 @@ export function buildObjective(
     both(xt, latents("synthetic_xt")),
     both(timestep, perDraw("synthetic_timestep")),
     both(states, states),
+    further && {
+      textEmbeds: both(further.textEmbeds, further.textEmbeds),
+      timeIds: both(further.timeIds, further.timeIds),
+    },
   );
   const [real, synthetic] = ops.split(squaredError(both(target, latents("synthetic_target")), prediction), 0, [
     batch,

@@ -31,3 +31,15 @@ test("what is not supported is refused by file, section and key", () => {
     "a.json (vision_config): patch_size",
   );
 });
+
+test("a text encoder's file may be that of the whole CLIPModel", () => {
+  const whole = { model_type: "clip", text_config: { hidden_size: 64, num_attention_heads: 4 }, projection_dim: 8 };
+  expect(parseClipTextConfig(whole, "")).toMatchObject({ hiddenSize: 64, numAttentionHeads: 4, projectionDim: 512 });
+  expect(() => parseClipTextConfig({ ...whole, text_config: { hidden_act: "relu" } }, "a.json")).toThrow(
+    'a.json (text_config): hidden_act: is "relu"',
+  );
+});
+
+test("a model that is to heed an attention mask is refused", () => {
+  expect(() => parseClipTextConfig({ use_attention_mask: true }, "")).toThrow("use_attention_mask");
+});

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_DEPTH, MAX_SIZE, only, parseConfig } from "../../json-config.js";
+import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-config.js";
 
 /** The activation of CLIP's feed-forward layers: OpenAI's x·σ(1.702x), or the exact GELU. */
 export type ClipActivation = "quick_gelu" | "gelu";
@@ -71,6 +71,7 @@ const textSchema = z
     num_attention_heads: size.default(8),
     max_position_embeddings: size.default(77),
     eos_token_id: z.int().nonnegative().default(49407),
+    use_attention_mask: unsupported(),
   })
   .refine(dividedByHeads, headsError);
 
@@ -97,6 +98,8 @@ const clipSchema = z.looseObject({
   vision_config: z.unknown().optional(),
 });
 
+const wholeSchema = z.looseObject({ model_type: z.unknown().optional(), text_config: z.unknown().optional() });
+
 function towerConfig(parsed: z.infer<typeof textSchema> | z.infer<typeof visionSchema>): ClipTowerConfig {
   return {
     hiddenSize: parsed.hidden_size,
@@ -115,7 +118,10 @@ function towerConfig(parsed: z.infer<typeof textSchema> | z.infer<typeof visionS
  * @throws SpinError "invalid" naming the key and value of anything malformed or not supported
  */
 export function parseClipTextConfig(json: unknown, file: string): ClipTextConfig {
-  const parsed = parseConfig(textSchema, json, file);
+  const whole = parseConfig(wholeSchema, json, file);
+  // A text encoder's file may be that of the CLIPModel that it was cut out of, as transformers reads it too.
+  const isWhole = whole.model_type === "clip" && whole.text_config !== undefined;
+  const parsed = parseConfig(textSchema, isWhole ? whole.text_config : json, isWhole ? `${file} (text_config)` : file);
   return {
     ...towerConfig(parsed),
     vocabSize: parsed.vocab_size,

@@ -1,4 +1,4 @@
-import { cp, rm, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { useTemporaryFolder } from "../../../test/support/temporary-folder.js";
@@ -110,5 +110,36 @@ describe("what is wrong is named", () => {
     await cp(small, folder(), { recursive: true });
     await damage();
     await expect(loadClipTokenizer(folder())).rejects.toMatchObject({ kind, message: expect.stringMatching(message) });
+  });
+});
+
+describe("a folder with tokenizer.json alone", () => {
+  test.each([
+    ["texts", (pair: string) => pair],
+    ["pairs", (pair: string) => pair.split(" ")],
+  ])("is read as one with vocabulary and merges, with merges as %s", async (_, form) => {
+    await cp(small, folder(), { recursive: true });
+    const vocab = JSON.parse(await readFile(join(small, "vocab.json"), "utf8")) as Record<string, number>;
+    const [, ...lines] = (await readFile(join(small, "merges.txt"), "utf8")).trimEnd().split("\n");
+    const special = Object.entries(vocab).filter(([token]) => token.startsWith("<|"));
+    const added_tokens = special.map(([content, id]) => ({ id, content, special: true }));
+    for (const [token] of special) delete vocab[token];
+    const merges = lines.map((line) => form(line));
+    await writeFile(
+      join(folder(), "tokenizer.json"),
+      JSON.stringify({ added_tokens, model: { type: "BPE", vocab, merges } }),
+    );
+    for (const name of ["vocab.json", "merges.txt"]) await rm(join(folder(), name));
+    const [whole, parts] = [await loadClipTokenizer(folder()), await loadClipTokenizer(small)];
+    for (const prompt of ["a red fox, in the snow!", "", "<|endoftext|> 42"]) {
+      expect([...whole.encode(prompt)]).toEqual([...parts.encode(prompt)]);
+    }
+    expect(whole.vocabularySize).toBe(parts.vocabularySize);
+  });
+
+  test("whose merges are of other tokens is refused by file and place", async () => {
+    const model = { vocab: { a: 0, b: 1, ab: 2 }, merges: ["a b", "b c"] };
+    await writeFile(join(folder(), "tokenizer.json"), JSON.stringify({ model }));
+    await expect(loadClipTokenizer(folder())).rejects.toThrow(/tokenizer\.json: merge 1 joins .*: b c/);
   });
 });

@@ -1,11 +1,7 @@
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
-import * as z from "zod";
 import { SpinError } from "../../errors.js";
-import { parseConfig, readJsonFile } from "../../json-config.js";
-import { mergeSymbols, pairKey, wordSymbols } from "./byte-pairs.js";
+import { mergeSymbols, wordSymbols } from "./byte-pairs.js";
 import { splitSpecialTokens, splitWords } from "./split-words.js";
+import { readTokenizerFiles } from "./tokenizer-files.js";
 
 /** CLIP's byte-pair tokenizer (Radford et al. 2021), as transformers' CLIPTokenizer. */
 export interface ClipTokenizer {
@@ -30,28 +26,12 @@ export interface ClipTokenizerOptions {
   readonly padToken?: string;
 }
 
-const tokenSchema = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]);
-const settingsSchema = z.looseObject({
-  bos_token: tokenSchema.nullish(),
-  eos_token: tokenSchema.nullish(),
-  unk_token: tokenSchema.nullish(),
-  pad_token: tokenSchema.nullish(),
-  model_max_length: z.number().nullish(),
-});
-const vocabularySchema = z.record(z.string(), z.int().nonnegative());
-
 /**
- * Reads `vocab.json`, `merges.txt` and, where present, `special_tokens_map.json` and `tokenizer_config.json`.
+ * Loads the tokenizer of a folder, as `readTokenizerFiles`.
  * @throws SpinError "notFound" for a missing file, "corrupt" for one that is not what it claims to be
  */
 export async function loadClipTokenizer(folder: string, options: ClipTokenizerOptions = {}): Promise<ClipTokenizer> {
-  const vocabularyFile = join(folder, "vocab.json");
-  const ids = new Map(
-    Object.entries(parseConfig(vocabularySchema, await readJsonFile(vocabularyFile), vocabularyFile)),
-  );
-  const ranks = await readMerges(join(folder, "merges.txt"), ids);
-  const config = await readSettings(join(folder, "tokenizer_config.json"));
-  const special = { ...config, ...(await readSettings(join(folder, "special_tokens_map.json"))) };
+  const { ids, ranks, config, special, vocabularyFile } = await readTokenizerFiles(folder);
   const bosToken = special.bos_token ?? "<|startoftext|>";
   const eosToken = special.eos_token ?? "<|endoftext|>";
   const idOf = (token: string): number => {
@@ -86,42 +66,4 @@ export async function loadClipTokenizer(folder: string, options: ClipTokenizerOp
       return Int32Array.from({ length }, (_, i) => encoded[i] ?? padTokenId);
     },
   };
-}
-
-/** `merges.txt`: a version line, then one pair per line, most frequent first. */
-async function readMerges(file: string, ids: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
-  const ranks = new Map<string, number>();
-  for (const [number, line] of (await readMergesText(file)).split(/\r?\n/).entries()) {
-    if (line === "" || (number === 0 && line.startsWith("#version"))) continue;
-    const [left, right, ...rest] = line.split(" ");
-    const isPair = left !== undefined && right !== undefined && rest.length === 0;
-    if (!isPair || ![left, right, left + right].every((token) => ids.has(token))) {
-      throw new SpinError(
-        "corrupt",
-        `${file}: line ${number + 1} joins tokens that the vocabulary lacks: ${line.slice(0, 80)}`,
-        {
-          file,
-          remedy: "take vocab.json and merges.txt from the same model",
-        },
-      );
-    }
-    ranks.set(pairKey(left, right), ranks.size);
-  }
-  return ranks;
-}
-
-async function readSettings(file: string): Promise<z.infer<typeof settingsSchema>> {
-  return existsSync(file) ? parseConfig(settingsSchema, await readJsonFile(file), file) : {};
-}
-
-async function readMergesText(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw new SpinError("notFound", `${file} cannot be read`, {
-      file,
-      cause: error,
-      remedy: "a tokenizer folder needs vocab.json and merges.txt (tokenizer.json alone is not read)",
-    });
-  }
 }

@@ -6,7 +6,8 @@ import { type TransformerDepths, transformerDepths } from "./transformer-depths.
 export type DownBlockType = "CrossAttnDownBlock2D" | "DownBlock2D";
 export type UpBlockType = "CrossAttnUpBlock2D" | "UpBlock2D";
 /** What lies between: two resnets with attention between them, or one resnet. */
-export type MidBlockType = "UNetMidBlock2DCrossAttn" | "UNetMidBlock2D";
+export type MidBlockType = (typeof MID_BLOCK_TYPES)[number];
+const MID_BLOCK_TYPES = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"] as const;
 
 /** SDXL's condition on pooled text and picture sizes (`addition_embed_type: "text_time"`). */
 export interface TextTimeConfig {
@@ -74,7 +75,9 @@ const schema = z
       .array(only("CrossAttnDownBlock2D", "DownBlock2D"))
       .default(["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"]),
     mid_block_type: z
-      .enum(["UNetMidBlock2DCrossAttn", "UNetMidBlock2D"], { error: ({ input }) => `is ${JSON.stringify(input)}` })
+      .enum(MID_BLOCK_TYPES, {
+        error: ({ input }) => `is ${JSON.stringify(input)}, supported: ${MID_BLOCK_TYPES.join(", ")}, null`,
+      })
       .nullable()
       .default("UNetMidBlock2DCrossAttn"),
     up_block_types: z

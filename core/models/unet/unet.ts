@@ -48,7 +48,8 @@ export function unet(p: Parameters, config: UnetConfig, inputs: UnetInputs): Val
       skips.push(h);
     }
     if (level < channels.length - 1) {
-      const { downsamplePadding: padding } = config;
+      // Without padding diffusers pads right and bottom, as the VAE's encoder does.
+      const padding: ops.Padding | number = config.downsamplePadding === 0 ? [0, 0, 1, 1] : config.downsamplePadding;
       h = conv2d(block.at("downsamplers", 0, "conv"), h, channels[level]!, { stride: 2, padding });
       skips.push(h);
     }

@@ -16,7 +16,20 @@ test("omitted settings have diffusers' defaults", () => {
   expect(vaeFactor(config)).toBe(8);
 });
 
+test("statistics of the latents count where both are told", () => {
+  const [latents_mean, latents_std] = [
+    [1, 2, 3, 4],
+    [5, 6, 7, 8],
+  ];
+  expect(parseVaeConfig({ ...sd15, latents_mean, latents_std }, "").statistics).toEqual({
+    mean: latents_mean,
+    std: latents_std,
+  });
+  expect(parseVaeConfig({ ...sd15, latents_mean, latents_std: null }, "").statistics).toBeUndefined();
+});
+
 test.each([
+  [{ latents_std: [1, 2] }, "latents_std: has 2 entries, latent_channels is 4"],
   [{ block_out_channels: undefined }, "block_out_channels"],
   [{ up_block_types: ["UpDecoderBlock2D"] }, "up_block_types: has 1 entries"],
   [{ down_block_types: Array(4).fill("AttnDownEncoderBlock2D") }, "down_block_types.0"],

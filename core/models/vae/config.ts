@@ -1,8 +1,9 @@
 import * as z from "zod";
 import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-config.js";
+import type { LatentScaling } from "./latent-scaling.js";
 
 /** diffusers' AutoencoderKL, with its defaults filled in; widths run from the image's side to the latents'. */
-export interface VaeConfig {
+export interface VaeConfig extends LatentScaling {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly latentChannels: number;
@@ -12,8 +13,6 @@ export interface VaeConfig {
   readonly normNumGroups: number;
   /** Height and width in pixels that it was made for. */
   readonly sampleSize: number;
-  /** Latents are multiplied by it for the UNet, and divided by it before decoding. */
-  readonly scalingFactor: number;
   readonly useQuantConv: boolean;
   readonly usePostQuantConv: boolean;
   readonly midBlockAddAttention: boolean;
@@ -22,7 +21,12 @@ export interface VaeConfig {
 const size = z.int().positive().max(MAX_SIZE);
 const depth = z.int().positive().max(MAX_DEPTH);
 
-/** Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. */
+const perChannel = z.array(z.number()).nullish();
+
+/**
+ * Omitted settings have the defaults of diffusers' class, but for `block_out_channels`, on which all else hangs. `force_upcast` asks for no
+ * more than is done anyway: VAEs are computed in float32.
+ */
 const schema = z
   .looseObject({
     _class_name: only("AutoencoderKL"),
@@ -40,8 +44,8 @@ const schema = z
     use_post_quant_conv: z.boolean().default(true),
     mid_block_add_attention: z.boolean().default(true),
     act_fn: only("silu", "swish"),
-    latents_mean: unsupported(),
-    latents_std: unsupported(),
+    latents_mean: perChannel,
+    latents_std: perChannel,
     shift_factor: unsupported(),
   })
   .superRefine((file, context) => {
@@ -49,6 +53,12 @@ const schema = z
     for (const key of ["down_block_types", "up_block_types"] as const) {
       if (file[key].length === levels) continue;
       const message = `has ${file[key].length} entries, block_out_channels has ${levels}`;
+      context.addIssue({ code: "custom", path: [key], message });
+    }
+    for (const key of ["latents_mean", "latents_std"] as const) {
+      const values = file[key];
+      if (!values || values.length === file.latent_channels) continue;
+      const message = `has ${values.length} entries, latent_channels is ${file.latent_channels}`;
       context.addIssue({ code: "custom", path: [key], message });
     }
     for (const width of file.block_out_channels) {
@@ -65,6 +75,7 @@ const schema = z
  */
 export function parseVaeConfig(json: unknown, file: string): VaeConfig {
   const parsed = parseConfig(schema, json, file);
+  const { latents_mean: mean, latents_std: std } = parsed;
   return {
     inChannels: parsed.in_channels,
     outChannels: parsed.out_channels,
@@ -74,6 +85,8 @@ export function parseVaeConfig(json: unknown, file: string): VaeConfig {
     normNumGroups: parsed.norm_num_groups,
     sampleSize: Array.isArray(parsed.sample_size) ? parsed.sample_size[0]! : parsed.sample_size,
     scalingFactor: parsed.scaling_factor,
+    // As in diffusers, one without the other counts for nothing.
+    statistics: mean && std ? { mean, std } : undefined,
     useQuantConv: parsed.use_quant_conv,
     usePostQuantConv: parsed.use_post_quant_conv,
     midBlockAddAttention: parsed.mid_block_add_attention,

@@ -6,7 +6,7 @@ import { openSafetensorsSet } from "../../../core/checkpoint/safetensors-set.js"
 export async function loadModel<C>(folder: string, parse: (json: unknown, file: string) => C, baseName: string) {
   const file = join(folder, "config.json");
   const config = parse(JSON.parse(await readFile(file, "utf8")), file);
-  return { config, weights: await openSafetensorsSet(folder, baseName) };
+  return { config, weights: (await openSafetensorsSet(folder, baseName)).weights };
 }
 
 /** Element type of a graph's input for integers. */

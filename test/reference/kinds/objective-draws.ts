@@ -39,7 +39,8 @@ async function frozenModel(reference: ReferenceCase, shape: readonly number[]) {
   const { shape: statesShape } = await reference.tensor("in.states");
   const states = { shape: statesShape, data: await reference.floats("in.states") };
   return {
-    predict: (xt: Float32Array, timesteps: Float32Array) => pipeline.denoise({ shape, data: xt }, timesteps, states),
+    predict: (xt: Float32Array, timesteps: Float32Array) =>
+      pipeline.denoise({ shape, data: xt }, timesteps, { states }),
     release: () => pipeline.release(),
   };
 }

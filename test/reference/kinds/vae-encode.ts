@@ -1,5 +1,6 @@
 import { requireComponent } from "../../../core/checkpoint/model-folder.js";
-import { Pipeline, sampleLatents } from "../../../core/runtime/pipeline.js";
+import { sampleLatents } from "../../../core/runtime/latent-posterior.js";
+import { Pipeline } from "../../../core/runtime/pipeline.js";
 import type { ReferenceCase } from "../cases.js";
 import type { CaseResult } from "../judge.js";
 
@@ -14,8 +15,8 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
     tensors: {
       "out.mean": posterior.mean,
       "out.logvar": posterior.logvar,
-      "out.sample": sampleLatents(posterior, noise, 1),
-      "out.latent": sampleLatents(posterior, noise, config.scalingFactor),
+      "out.sample": sampleLatents(posterior, noise, { scalingFactor: 1 }),
+      "out.latent": sampleLatents(posterior, noise, config),
     },
   };
 }
