@@ -42,6 +42,8 @@ export async function startServices(folder: string, interrupted: Promise<never>)
       PORT: String(trainer),
       GENERATOR_ADDRESS: at(generator),
       RUNS_DIR: join(folder, "runs"),
+      // The base is in half precision; an iteration's updates are not to be rounded away between two of them.
+      CHECKPOINT_DTYPE: "float32",
     }),
     start("evaluator", logs, {
       ...shared,

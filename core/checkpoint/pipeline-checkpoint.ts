@@ -54,15 +54,19 @@ async function unchangedFiles(base: ModelFolder, isBare: boolean): Promise<strin
   return [...new Set([...files, ...carried.flat()])];
 }
 
+/** Deeper folders are no part of a component; a link in a circle ends here. */
+const MAX_DEPTH = 3;
+
 /** Files of a component that may be missing, but for hidden ones. */
-async function filesBelow(folder: string, name: string): Promise<string[]> {
+async function filesBelow(folder: string, name: string, depth = 1): Promise<string[]> {
+  if (depth > MAX_DEPTH) return [];
   const entries = await readdir(join(folder, name), { withFileTypes: true }).catch(() => []);
   const below = entries
     .filter((entry) => !entry.name.startsWith("."))
     .map(async (entry) => {
       const path = `${name}/${entry.name}`;
       // stat, not the entry: caches of downloaded models keep links to the files.
-      return (await stat(join(folder, path))).isDirectory() ? filesBelow(folder, path) : [path];
+      return (await stat(join(folder, path))).isDirectory() ? filesBelow(folder, path, depth + 1) : [path];
     });
   return (await Promise.all(below)).flat();
 }

@@ -1,5 +1,8 @@
+import { realpath } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { toIoError } from "../checkpoint/io-errors.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
+import type { TensorInfo } from "../checkpoint/safetensors-header.js";
 import { SpinError } from "../errors.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
@@ -12,7 +15,7 @@ interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFol
 
 /**
  * Compiles a model with its weights bound as constants, so that onnxruntime may lay them out for its kernels.
- * F32 tensors are mapped from the file, at their offsets; other types are converted in memory.
+ * Where all are F32, tensors are mapped from the file, at their offsets; otherwise they are read and converted in memory.
  *
  * @param build makes the outputs from parameters under the file's names.
  * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
@@ -28,45 +31,58 @@ export async function createInference(
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
 }
 
-/** Converted values lie in buffers of about this size: JavaScript has no end of memory, but a limit to one buffer. */
+/** Values in memory lie in buffers of about this size: there is a limit to one buffer of JavaScript. */
 const BUFFER_BYTES = 2 ** 30;
 
-/** Where each parameter's bytes lie: in the file, or in a buffer of converted values. */
+/** Where each parameter's bytes lie: in the files, or in buffers. */
 async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<BoundWeights> {
-  const places = new Map<string, { location: string; offset: number; byteLength: number }>();
-  const lengths: number[] = [];
-  for (const [name, { shape }] of p.all()) {
-    const { dtype, file, offset, byteLength } = expectTensor(weights, name, shape);
-    if (dtype === "F32") {
-      places.set(name, { location: basename(file), offset, byteLength });
-      continue;
-    }
-    const bytes = 4 * sizeOf(shape);
-    if (lengths.length === 0 || lengths.at(-1)! + bytes > BUFFER_BYTES) lengths.push(0);
-    places.set(name, { location: bufferName(lengths.length - 1), offset: lengths.at(-1)!, byteLength: bytes });
-    lengths[lengths.length - 1]! += bytes;
-  }
-  const buffers = lengths.map((length, i) => ({ path: bufferName(i), data: new Uint8Array(length) }));
-  for (const [name, { location, offset }] of places) {
-    const buffer = buffers.find(({ path }) => path === location);
-    if (buffer === undefined) continue;
-    const values = await weights.readFloat32(name);
-    buffer.data.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
-  }
-  const external = (name: string) => ({
-    dtype: "float32" as const,
-    shape: weights.tensors.get(name)!.shape,
-    ...places.get(name)!,
-  });
-  return {
-    external,
-    weightsFolder: dirname(weights.path), // shards lie beside their index
-    ...(buffers.length === 0 ? {} : { externalData: buffers }),
-  };
+  const tensors = new Map([...p.all()].map(([name, { shape }]) => [name, expectTensor(weights, name, shape)]));
+  // onnxruntime takes external data from the files of one folder or from memory, not from both.
+  const isFloat32 = [...tensors.values()].every(({ dtype }) => dtype === "F32");
+  return (isFloat32 ? await mapFiles(tensors) : undefined) ?? (await readIntoBuffers(tensors, weights));
 }
 
-function bufferName(index: number): string {
-  return `converted-${index}`;
+/** Nothing is read: tensors are found in the files. Undefined where the files are not all in one folder. */
+async function mapFiles(tensors: ReadonlyMap<string, TensorInfo>): Promise<BoundWeights | undefined> {
+  const files = new Map<string, string>();
+  for (const file of new Set([...tensors.values()].map((tensor) => tensor.file))) {
+    // The place itself, for caches of downloaded models keep links, and onnxruntime follows none out of the folder.
+    files.set(file, await realpath(file).catch((error: unknown) => Promise.reject(toIoError(error, file, "read"))));
+  }
+  const [folder, another] = new Set([...files.values()].map(dirname));
+  if (folder === undefined || another !== undefined) return undefined;
+  const external = (name: string) => {
+    const { file, shape, offset, byteLength } = tensors.get(name)!;
+    return { dtype: "float32" as const, shape, location: basename(files.get(file)!), offset, byteLength };
+  };
+  return { external, weightsFolder: folder };
+}
+
+async function readIntoBuffers(
+  tensors: ReadonlyMap<string, TensorInfo>,
+  weights: SafetensorsFile,
+): Promise<BoundWeights> {
+  const places = new Map<string, { buffer: number; offset: number; byteLength: number }>();
+  const lengths: number[] = [];
+  for (const [name, { shape }] of tensors) {
+    const byteLength = 4 * sizeOf(shape);
+    if (lengths.length === 0 || lengths.at(-1)! + byteLength > BUFFER_BYTES) lengths.push(0);
+    const buffer = lengths.length - 1;
+    places.set(name, { buffer, offset: lengths[buffer]!, byteLength });
+    lengths[buffer]! += byteLength;
+  }
+  const buffers = lengths.map((length) => new Uint8Array(length));
+  for (const [name, { buffer, offset }] of places) {
+    const values = await weights.readFloat32(name);
+    buffers[buffer]!.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
+  }
+  const location = (buffer: number) => `buffer-${buffer}`;
+  const external = (name: string) => {
+    const { buffer, offset, byteLength } = places.get(name)!;
+    const { shape } = tensors.get(name)!;
+    return { dtype: "float32" as const, shape, location: location(buffer), offset, byteLength };
+  };
+  return { external, externalData: buffers.map((data, i) => ({ path: location(i), data })) };
 }
 
 /** The tensor under a name. @throws SpinError "invalid" where it is missing or its shape is not the model's. */
