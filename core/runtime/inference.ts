@@ -3,10 +3,11 @@ import type { SafetensorsFile } from "../checkpoint/safetensors.js";
 import { SpinError } from "../errors.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
-import type { Value } from "../graph/value.js";
+import type { Shape, Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
 
-interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
+/** Weights as constants of a graph: how its parameters are bound, and what its session needs for that. */
+export interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
   readonly external: NonNullable<EmitOptions["external"]>;
 }
 
@@ -24,19 +25,24 @@ export async function createInference(
 ): Promise<Session> {
   const p = new Parameters();
   const outputs = build(p);
-  const { external, ...data } = await bindWeights(p, weights);
+  const shapes = new Map([...p.all()].map(([name, { shape }]) => [name, shape]));
+  const { external, ...data } = await bindWeights(shapes, weights);
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
 }
 
 const CONVERTED = "converted";
 
-/** Where each parameter's bytes lie: in the file, or in one buffer of converted values. */
-async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<BoundWeights> {
+/**
+ * Where each parameter's bytes lie: in the file, or in one buffer of converted or computed values.
+ * @param shapes of the parameters to bind.
+ * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
+ */
+export async function bindWeights(shapes: ReadonlyMap<string, Shape>, weights: SafetensorsFile): Promise<BoundWeights> {
   const converted = new Map<string, { offset: number; values: Float32Array }>();
   let length = 0;
-  for (const [name, { shape }] of p.all()) {
+  for (const [name, shape] of shapes) {
     const tensor = expectTensor(weights, name, shape);
-    if (tensor.dtype === "F32") continue;
+    if (tensor.dtype === "F32" && !weights.computed?.has(name)) continue;
     const values = await weights.readFloat32(name);
     converted.set(name, { offset: length, values });
     length += values.byteLength;
@@ -46,6 +52,7 @@ async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<Bou
     buffer.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
   }
   const external = (name: string) => {
+    if (!shapes.has(name)) return undefined;
     const { file, shape, offset, byteLength } = weights.tensors.get(name)!;
     const inMemory = converted.get(name);
     const place =
