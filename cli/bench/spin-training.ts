@@ -1,7 +1,11 @@
 import { buildObjective } from "../../core/diffusion/objectives/objective.js";
-import { unet } from "../../core/models/unet/unet.js";
+import { createPhiloxStream } from "../../core/diffusion/philox.js";
+import { chooseLoraLayers, createLora, DEFAULT_LORA_TARGETS, type LoraAdapter } from "../../core/models/lora.js";
+import { unetParameterShapes } from "../../core/models/parameter-shapes.js";
+import type { UnetConfig } from "../../core/models/unet/config.js";
 import { ADAMW_DEFAULTS } from "../../core/nn/adamw.js";
-import { type Feeds, Training } from "../../core/nn/training.js";
+import type { Feeds, Training } from "../../core/nn/training.js";
+import { createUnetTraining } from "../../core/runtime/unet-training.js";
 import type { BenchSettings } from "./settings.js";
 import type { Subject } from "./subject.js";
 
@@ -12,22 +16,21 @@ const BETA = 1000;
 
 /** The training graph of SPIN-Diffusion on B real and B synthetic examples, with the weights of the folder. */
 export async function spinTraining(
-  { unet: network, latent }: Subject,
-  { batch, tokens, threads }: BenchSettings,
+  { unet, latent }: Subject,
+  { batch, tokens, threads, lora }: BenchSettings,
   profilePrefix?: string,
 ): Promise<Training> {
-  const { config, weights } = network;
-  const shapes = { batch, latent, tokens, width: config.crossAttentionDim };
-  return Training.create(
-    (p) =>
-      buildObjective(
-        { kind: "spin" },
-        (sample, timestep, encoderHiddenStates) => unet(p, config, { sample, timestep, encoderHiddenStates }),
-        shapes,
-      ),
-    (name) => weights.readFloat32(name),
-    { threads, profilePrefix },
-  );
+  const shapes = { batch, latent, tokens, width: unet.config.crossAttentionDim };
+  return createUnetTraining(unet, (denoise) => buildObjective({ kind: "spin" }, denoise, shapes), {
+    session: { threads, profilePrefix },
+    lora: lora === undefined ? undefined : newLora(unet.config, lora),
+  });
+}
+
+function newLora(config: UnetConfig, rank: number): LoraAdapter {
+  const shapes = unetParameterShapes(config);
+  const layers = chooseLoraLayers(shapes, { rank, alpha: rank, targetModules: DEFAULT_LORA_TARGETS });
+  return createLora(shapes, layers, (index) => createPhiloxStream(1n, { iteration: 0, index, purpose: 1 }).uniform);
 }
 
 /** One optimiser step on one batch of draws: forward, backward, clipping, AdamW. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type ModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
+import { withLora } from "../../core/checkpoint/lora-model.js";
+import { type ModelFolder, openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { fromTensor, type RgbImage } from "../../core/data/image.js";
 import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
 import type { Sampler } from "../../core/diffusion/sampler.js";
@@ -27,6 +28,8 @@ export interface RenderSettings {
   readonly eta: number;
   /** Pictures, made together. */
   readonly count: number;
+  /** A LoRA's file or folder, and how much of it is added to the UNet's weights. */
+  readonly lora?: { readonly path: string; readonly scale: number };
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
 }
@@ -34,6 +37,7 @@ export interface RenderSettings {
 /**
  * The pictures that diffusers' StableDiffusionPipeline makes of the same folder with
  * `generator=torch.Generator("cpu").manual_seed(seed)` and `num_images_per_prompt=count`: torch's numbers, drawn in the same order.
+ * A LoRA is merged into the UNet's weights before.
  *
  * @param onStep told of each sampling step
  * @throws SpinError naming what is wrong with the folder, or the setting that does not suit the model
@@ -43,7 +47,7 @@ export async function renderPictures(
   onStep: (done: number, total: number) => void = () => undefined,
 ): Promise<RgbImage[]> {
   const { prompt, negativePrompt, guidance, count } = settings;
-  const pipeline = await Pipeline.load(settings.model, { threads: settings.threads });
+  const pipeline = await Pipeline.load(await openModel(settings), { threads: settings.threads });
   try {
     const sampler = await chooseSampler(pipeline.model, settings);
     const shape = [count, ...latentShape(pipeline.model)];
@@ -65,6 +69,11 @@ export async function renderPictures(
   } finally {
     await pipeline.release();
   }
+}
+
+async function openModel({ model: path, lora }: RenderSettings): Promise<ModelFolder> {
+  const model = await openModelFolder(path);
+  return lora === undefined ? model : withLora(model, lora.path, lora.scale);
 }
 
 /** [C, H, W] of one picture's latents, at the size that the model was made for. */

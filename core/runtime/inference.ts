@@ -1,18 +1,20 @@
 import { basename, dirname } from "node:path";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
+import type { TensorInfo } from "../checkpoint/safetensors-header.js";
 import { SpinError } from "../errors.js";
-import { type EmitOptions, emitModel } from "../graph/onnx.js";
+import { type EmitOptions, type ExternalTensor, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
-import type { Value } from "../graph/value.js";
+import { type Shape, sizeOf, type Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
 
-interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
+/** Weights as constants of a graph: how its parameters are bound, and what its session needs for that. */
+export interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
   readonly external: NonNullable<EmitOptions["external"]>;
 }
 
 /**
  * Compiles a model with its weights bound as constants, so that onnxruntime may lay them out for its kernels.
- * F32 tensors are mapped from the file, at their offsets; other types are converted in memory.
+ * F32 tensors are mapped from the file, at their offsets; where there are others, all are converted in memory.
  *
  * @param build makes the outputs from parameters under the file's names.
  * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
@@ -24,40 +26,38 @@ export async function createInference(
 ): Promise<Session> {
   const p = new Parameters();
   const outputs = build(p);
-  const { external, ...data } = await bindWeights(p, weights);
+  const shapes = new Map([...p.all()].map(([name, { shape }]) => [name, shape]));
+  const { external, ...data } = await bindWeights(shapes, weights);
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
 }
 
-const CONVERTED = "converted";
-
-/** Where each parameter's bytes lie: in the file, or in one buffer of converted values. */
-async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<BoundWeights> {
-  const converted = new Map<string, { offset: number; values: Float32Array }>();
-  let length = 0;
-  for (const [name, { shape }] of p.all()) {
-    const tensor = expectTensor(weights, name, shape);
-    if (tensor.dtype === "F32") continue;
-    const values = await weights.readFloat32(name);
-    converted.set(name, { offset: length, values });
-    length += values.byteLength;
-  }
-  const buffer = new Uint8Array(length);
-  for (const { offset, values } of converted.values()) {
-    buffer.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), offset);
-  }
-  const external = (name: string) => {
-    const { file, shape, offset, byteLength } = weights.tensors.get(name)!;
-    const inMemory = converted.get(name);
-    const place =
-      inMemory === undefined
-        ? { location: basename(file), offset, byteLength }
-        : { location: CONVERTED, offset: inMemory.offset, byteLength: inMemory.values.byteLength };
-    return { dtype: "float32" as const, shape, ...place };
+/**
+ * Where each parameter's bytes lie: in the file where all are F32 there, else all in memory, since onnxruntime takes external data
+ * either from files or from buffers.
+ *
+ * @param shapes of the parameters to bind.
+ * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
+ */
+export async function bindWeights(shapes: ReadonlyMap<string, Shape>, weights: SafetensorsFile): Promise<BoundWeights> {
+  const tensors = new Map([...shapes].map(([name, shape]) => [name, expectTensor(weights, name, shape)]));
+  const isMapped = [...tensors].every(([name, { dtype }]) => dtype === "F32" && !weights.computed?.has(name));
+  const bind = (place: (name: string, tensor: TensorInfo) => Omit<ExternalTensor, "dtype" | "shape">) => {
+    return (name: string): ExternalTensor | undefined => {
+      const tensor = tensors.get(name);
+      return tensor && { dtype: "float32", shape: tensor.shape, ...place(name, tensor) };
+    };
   };
+  if (isMapped) {
+    const external = bind((_, { file, offset, byteLength }) => ({ location: basename(file), offset, byteLength }));
+    return { external, weightsFolder: dirname(weights.path) }; // shards lie beside their index
+  }
+  const externalData: { path: string; data: Uint8Array }[] = [];
+  for (const name of tensors.keys()) {
+    externalData.push({ path: name, data: new Uint8Array((await weights.readFloat32(name)).buffer) });
+  }
   return {
-    external,
-    weightsFolder: dirname(weights.path), // shards lie beside their index
-    ...(length === 0 ? {} : { externalData: [{ path: CONVERTED, data: buffer }] }),
+    external: bind((name, { shape }) => ({ location: name, offset: 0, byteLength: 4 * sizeOf(shape) })),
+    externalData,
   };
 }
 
