@@ -36,6 +36,12 @@ const CASES = [
     ours: { reference: "given" },
   },
   {
+    name: `the same, training a LoRA of rank 8`,
+    bench: "step",
+    flags: { batch, lora: 8 },
+    ours: { reference: "given" },
+  },
+  {
     name: `SPIN iteration: ${batch} × 5 trajectories of 20 steps, 5 optimiser steps`,
     bench: "iteration",
     flags: { batch, steps: 5, "sampling-steps": 20 },

@@ -58,6 +58,7 @@ def parse_options():
     parser.add_argument("--sampling-steps", type=int, default=50)
     parser.add_argument("--guidance", type=float, default=7.5)
     parser.add_argument("--reference", choices=["evaluated", "given"], default="evaluated")
+    parser.add_argument("--lora", type=int, help="step, iteration: rank of a LoRA on the attention projections; needs peft")
     parser.add_argument("--tokens", type=int, default=77)
     parser.add_argument("--repeats", type=int)
     parser.add_argument("--threads", type=int)
@@ -149,10 +150,30 @@ class TrainingStep:
     def __init__(self, unet, options):
         self.unet = unet.train()
         self.reference = None
+        if options.lora:
+            self.add_adapter(options.lora)
         if options.reference == "evaluated":
-            self.reference = UNet2DConditionModel.from_pretrained(options.model, subfolder="unet")
-            self.reference.eval().requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-6, weight_decay=1e-2)
+            self.reference = self.without_adapter if options.lora else self.second_copy(options.model)
+        self.trained = [p for p in unet.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=1e-6, weight_decay=1e-2)
+
+    def add_adapter(self, rank):
+        from peft import LoraConfig
+
+        self.unet.requires_grad_(False)
+        targets = ["to_q", "to_k", "to_v", "to_out.0"]
+        self.unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=targets))
+
+    def without_adapter(self, *inputs):
+        """θ_k, where an adapter is trained: the same weights without it."""
+        self.unet.disable_adapters()
+        prediction = self.unet(*inputs)
+        self.unet.enable_adapters()
+        return prediction
+
+    @staticmethod
+    def second_copy(model):
+        return UNet2DConditionModel.from_pretrained(model, subfolder="unet").eval().requires_grad_(False)
 
     def __call__(self, draws, states):
         both_states = torch.cat([states, states])
@@ -164,7 +185,7 @@ class TrainingStep:
         real, synthetic = (error - reference).chunk(2)
         loss = F.softplus(BETA * (real - synthetic)).mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         loss.item()

@@ -3,7 +3,7 @@ import { commandLine as run } from "../test/support/run-command-line.js";
 test("help lists the commands and each command's help has examples", async () => {
   const all = await run("--help");
   expect(all.code).toBe(0);
-  for (const command of ["sample", "run", "evaluate", "serve", "bench"]) {
+  for (const command of ["sample", "run", "evaluate", "lora", "serve", "bench"]) {
     expect(all.out).toContain(command);
     const { code, out } = await run(command, "--help");
     expect(code).toBe(0);
@@ -25,6 +25,8 @@ test.each([
   [["bench", "unet", "--batch", "-1"], "Expected a whole number from 1 to 4096."],
   [["run", "--dataset", "emoji/winners"], "required option '--base <checkpoint>' not specified"],
   [["run", "--beta", "0"], "Expected a number above 0."],
+  [["run", "--lora-targets", "to_q,"], "Expected names between commas."],
+  [["lora", "merge", "--model", "x"], "required option '--lora <path>' not specified"],
   [["evaluate", "--checkpoint", "base"], "Expected label=checkpoint"],
   [["serve", "generator", "--ports", "1"], "unknown option '--ports'"],
 ])("wrong usage as %j ends with 2 and says what is expected", async (args, message) => {
@@ -39,6 +41,12 @@ test("a failure ends with 1 and one sentence that names the thing and what to do
   expect(code).toBe(1);
   expect(err).toMatch(/^error: .*nowhere\/model does not exist; check the path\n$/);
   expect(out).toBe("");
+});
+
+test("a LoRA's scale without a LoRA is refused", async () => {
+  const { code, err } = await run("sample", "--model", "x", "--prompt", "a fox", "--lora-scale", "0.5");
+  expect(code).toBe(1);
+  expect(err).toBe("error: --lora-scale is given without --lora; name a LoRA, too\n");
 });
 
 test("with --json failures and wrong usage are one line of JSON on standard output", async () => {

@@ -4,6 +4,7 @@ import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
+import { loraCommand } from "./lora/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
@@ -42,7 +43,7 @@ function createProgram(asJson: boolean): Command {
     .helpCommand(false)
     .showHelpAfterError("(--help tells the options)");
   const quiet = { writeErr: () => undefined };
-  const commands = [sampleCommand(), runCommand(), evaluateCommand(), serveCommand(), benchCommand()];
+  const commands = [sampleCommand(), runCommand(), evaluateCommand(), loraCommand(), serveCommand(), benchCommand()];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ sortOptions: false });

@@ -28,7 +28,7 @@ export const PURPOSE = {
   realStep: 0x10000,
   /** The same of the synthetic trajectory. */
   syntheticStep: 0x20000,
-  /** ε of draw 0, 1, … where both sides are noised alike. */
+  /** ε of draw 0, 1, … where both sides are noised alike. From 0x40000 on the numbers are the trainer's. */
   draw: 0x30000,
 } as const;
 

@@ -13,6 +13,7 @@ import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import type { Iteration, Run } from "../proto/gen/spin/v1/trainer_service.js";
 import type { StepMetrics } from "../proto/gen/spin/v1/training.js";
+import type { AdapterStart } from "./adapter-start.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { ComputeMethods } from "./compute/compute-worker.js";
 import type { Draws } from "./draws/check-draws.js";
@@ -32,6 +33,8 @@ export interface IterationJob {
   readonly spec: CheckedSpec;
   /** Folder of θ_k. */
   readonly baseFolder: string;
+  /** Where the adapter begins; absent where all weights are trained. */
+  readonly adapter?: AdapterStart;
   /** As the objective takes it, with its digest. */
   readonly dataset: DatasetRef;
   /** Optimiser steps from the run's base to θ_k. */

@@ -2,7 +2,13 @@ import { SpinError } from "../core/errors.js";
 import { asSpinError, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
-import { Iteration, StartIterationRequest, type WatchIterationResponse } from "../proto/gen/spin/v1/trainer_service.js";
+import {
+  Iteration,
+  type Run,
+  StartIterationRequest,
+  type WatchIterationResponse,
+} from "../proto/gen/spin/v1/trainer_service.js";
+import { adapterBase } from "./adapter-start.js";
 import type { BaseModels } from "./base-models.js";
 import { findDataset } from "./datasets.js";
 import type { IterationReports } from "./iteration-loop.js";
@@ -159,11 +165,12 @@ export class Iterations {
         { attributes },
         async () => {
           const run = this.#parts.runs.get(runId);
-          const modelName = baseDigest === run.base!.digest ? run.base!.modelName : "";
-          const { folder: baseFolder } = await this.#parts.models.find({ digest: baseDigest, modelName });
+          const baseFolder = await this.#folderOf(run, baseDigest);
           const before = this.#parts.runs.succeeded(runId);
           const stepsBefore = before.reduce((sum, { stepsDone }) => sum + stepsDone, 0);
-          const job = { run, iteration: record.iteration, spec, baseFolder, dataset, stepsBefore };
+          const under = spec.lora && adapterBase(spec.lora, before, baseDigest);
+          const adapter = under && { ...under, baseFolder: await this.#folderOf(run, under.baseDigest) };
+          const job = { run, iteration: record.iteration, spec, baseFolder, adapter, dataset, stepsBefore };
           return trainIteration(job, { ...this.#parts, log }, this.#reportsTo(record, events), signal);
         },
         contextOf(record.traceparent),
@@ -176,6 +183,12 @@ export class Iterations {
     }
     this.#active = undefined; // Whoever hears of the end may start the next at once.
     await this.#finish(record, events, outcome);
+  }
+
+  /** Where a model of a run lies: its base, or a checkpoint. @throws SpinError as `BaseModels.find` */
+  async #folderOf(run: Run, digest: string): Promise<string> {
+    const modelName = digest === run.base!.digest ? run.base!.modelName : "";
+    return (await this.#parts.models.find({ digest, modelName })).folder;
   }
 
   #reportsTo(record: IterationRecord, events: EventLog): IterationReports {

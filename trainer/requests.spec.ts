@@ -67,6 +67,12 @@ test.each<[object, string]>([
   ],
   [sampling({ sampler: undefined }), "spec.sampling.sampler: expected a sampler for the synthetic side, got nothing"],
   [sampling({ drawsPerSample: 0 }), "spec.sampling.draws_per_sample: expected at least 1, got 0"],
+  [{ lora: { rank: 0, targetModules: [] } }, "spec.lora.rank: expected at least 1, got 0"],
+  [{ lora: { rank: 4, alpha: 0, targetModules: [] } }, "spec.lora.alpha: expected more than 0, got 0"],
+  [
+    { lora: { rank: 4, targetModules: ["to_q", "(a+)+$"] } },
+    'spec.lora.target_modules[1]: expected the name of a layer, as to_q, got "(a+)+$"',
+  ],
   [{ objective: { $case: "sft", value: {} } }, "spec.sampling.sampler: expected no sampler where nothing is sampled"],
 ])("%j is refused", (change, message) => {
   expect(() => check(change)).toThrow(message);
@@ -90,6 +96,18 @@ test("what is left out is filled in", () => {
     optimizer: chosen,
     microBatchSize: 4,
   });
+});
+
+test("what is left out of a LoRA's settings is filled in, and without them there is none", () => {
+  const lora = (settings: object | undefined) => withDefaults(check({ lora: settings }).spec).lora;
+  expect(lora(undefined)).toBeUndefined();
+  expect(lora({ rank: 4, targetModules: [] })).toEqual({
+    rank: 4,
+    alpha: 4,
+    targetModules: ["to_q", "to_k", "to_v", "to_out.0"],
+  });
+  const chosen = { rank: 4, alpha: 0.5, targetModules: ["conv1"] };
+  expect(lora(chosen)).toEqual(chosen);
 });
 
 test("settings mean what they say", () => {

@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   checkpointRef,
   datasetRef,
+  maybe,
   requestId,
   samplingSettings,
   samplingSettingsFor,
@@ -10,7 +11,13 @@ import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { ListCheckpointsRequest } from "../proto/gen/spin/v1/checkpoint_service.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import type { CreateRunRequest, ListRunsRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
-import { ErrorReduction, ErrorSpace, type OptimizerSettings, RateScheduleKind } from "../proto/gen/spin/v1/training.js";
+import {
+  ErrorReduction,
+  ErrorSpace,
+  type LoraSettings,
+  type OptimizerSettings,
+  RateScheduleKind,
+} from "../proto/gen/spin/v1/training.js";
 import { type CheckedSpec, formOf, type Objective } from "./settings.js";
 
 /** Schemas of the trainer's requests, for `checkRequest`. They hold what the comments of the proto files promise. */
@@ -81,6 +88,12 @@ const optimizer: z.ZodType<OptimizerSettings> = z.object({
   scheduleSteps: wholeNumber(0, 1_000_000),
 });
 
+const lora: z.ZodType<LoraSettings> = z.object({
+  rank: wholeNumber(1, 4096),
+  alpha: positive.optional(),
+  targetModules: z.array(z.string().regex(/^[A-Za-z0-9_.]{1,200}$/, "the name of a layer, as to_q")).max(1000),
+});
+
 const iterationSpec: z.ZodType<CheckedSpec> = z
   .object({
     displayName,
@@ -91,6 +104,7 @@ const iterationSpec: z.ZodType<CheckedSpec> = z
     batchSize: wholeNumber(1, 65_536),
     microBatchSize: wholeNumber(0, 65_536_000),
     checkpointInterval: wholeNumber(0, 1_000_000),
+    lora: maybe(lora),
   })
   .superRefine((spec, check) => {
     // Which settings suit depends on the objective, which decides the form of the draws.

@@ -1,12 +1,14 @@
 import type { LearningRateOptions, LearningRateSchedule } from "../core/diffusion/learning-rate.js";
 import type { ObjectiveSettings } from "../core/diffusion/objectives/objective.js";
 import type { SpinSettings } from "../core/diffusion/objectives/spin-approximate.js";
+import { DEFAULT_LORA_TARGETS, type LoraSettings } from "../core/models/lora.js";
 import { ADAMW_DEFAULTS } from "../core/nn/adamw.js";
 import { SampleForm, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
 import {
   ErrorReduction,
   ErrorSpace,
   type IterationSpec,
+  type LoraSettings as LoraMessage,
   type OptimizerSettings,
   RateScheduleKind,
   type SpinObjective,
@@ -59,9 +61,14 @@ function spinSettings({ weight, errorSpace, reduction }: SpinObjective): SpinSet
   };
 }
 
+/** Of a spec with its defaults written out. */
+export function loraSettings({ rank, alpha, targetModules }: LoraMessage): LoraSettings {
+  return { rank, alpha: alpha!, targetModules };
+}
+
 /** The spec with its defaults written out, as an iteration shows it. */
 export function withDefaults(spec: CheckedSpec): CheckedSpec {
-  const { optimizer } = spec;
+  const { optimizer, lora } = spec;
   return {
     ...spec,
     microBatchSize: spec.microBatchSize || spec.batchSize * spec.sampling.drawsPerSample,
@@ -74,6 +81,11 @@ export function withDefaults(spec: CheckedSpec): CheckedSpec {
       maxGradNorm: optimizer.maxGradNorm ?? 1,
       schedule: optimizer.schedule || RateScheduleKind.RATE_SCHEDULE_KIND_CONSTANT,
       scheduleSteps: optimizer.scheduleSteps || spec.numSteps,
+    },
+    lora: lora && {
+      rank: lora.rank,
+      alpha: lora.alpha ?? lora.rank,
+      targetModules: lora.targetModules.length > 0 ? lora.targetModules : [...DEFAULT_LORA_TARGETS],
     },
   };
 }

@@ -11,7 +11,7 @@ import { planDraws } from "./draws/expected-draws.js";
 import type { Generators } from "./draws/generators.js";
 import { type IterationJob, type IterationReports, runLoop } from "./iteration-loop.js";
 import { samplingSpecOf } from "./sampling-spec.js";
-import { objectiveSettings } from "./settings.js";
+import { loraSettings, objectiveSettings } from "./settings.js";
 
 /** What an iteration works with. */
 export interface IterationParts {
@@ -65,7 +65,14 @@ export async function trainIteration(
     const { latent, text, added } = plan;
     const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1], added };
     const { threads, device } = config;
-    await worker.call("build", { kind: objective.kind, shapes, session: { threads, device } }, { signal });
+    const adapter = job.adapter && {
+      ...job.adapter,
+      settings: loraSettings(spec.lora!),
+      seed: job.run.seed,
+      iteration: job.iteration.number,
+    };
+    const build = { kind: objective.kind, shapes, session: { threads, device }, adapter };
+    await worker.call("build", build, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
     const precision = isExact && device === "cpu" ? "float32" : "reduced";
     return await runLoop({

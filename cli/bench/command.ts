@@ -24,6 +24,7 @@ Examples:
   $ spin-diffusion bench unet --model demo/base --batch 8
   $ spin-diffusion bench sample --model demo/base --batch 4 --steps 50 --json
   $ spin-diffusion bench step --model demo/base --batch 8 --reference given --profile step.txt
+  $ spin-diffusion bench step --model demo/base --batch 8 --reference given --lora 8
   $ spin-diffusion bench iteration --model demo/base --batch 8 --steps 10
 
 The folder needs unet/ and scheduler/ only. Each prints the median of --repeats repetitions after one that is not
@@ -54,6 +55,7 @@ function benchmark(name: BenchmarkName): Command {
         .choices(["evaluated", "given"])
         .default("evaluated"),
     )
+    .option("--lora <rank>", "step, iteration: train a LoRA on the attention projections", wholeNumber(1, 4096))
     .option("--tokens <count>", "length of the text states", wholeNumber(1, 4096), 77)
     .option("--repeats <count>", "measured repetitions", wholeNumber(1, 10_000), repeats)
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))

@@ -36,6 +36,12 @@ test.each(BENCHMARKS)("%s runs on a UNet and a scheduler alone, and tells time a
   expect(result.peak_rss_mb).toBeGreaterThan(50);
 });
 
+test.each(["step", "iteration"] as const)("%s trains an adapter where one is asked for", async (name) => {
+  const result = await runBench(name, { ...FEW, model: await bareModel(), lora: 3 });
+  expect(result).toMatchObject({ settings: { lora: 3 } });
+  expect(result.ms).toBeGreaterThan(0);
+});
+
 test("a profile tells of each session which operators take the time", async () => {
   const profile = join(folder(), "profile.txt");
   await runBench("step", { ...FEW, model: await bareModel(), profile });

@@ -46,8 +46,8 @@ const FACTORIES: Record<BenchmarkName, Factory> = {
 const RECORDED: Record<BenchmarkName, readonly (keyof BenchSettings)[]> = {
   unet: ["batch", "tokens", "repeats"],
   sample: ["batch", "steps", "guidance", "tokens", "repeats"],
-  step: ["batch", "reference", "tokens", "repeats"],
-  iteration: ["batch", "steps", "samplingSteps", "guidance", "tokens", "repeats"],
+  step: ["batch", "reference", "lora", "tokens", "repeats"],
+  iteration: ["batch", "steps", "samplingSteps", "guidance", "lora", "tokens", "repeats"],
 };
 
 /** Runs one benchmark, with progress on standard error; writes the profile where one is asked for. */

@@ -24,6 +24,8 @@ export interface BenchSettings {
    * this project's trainer runs it.
    */
   readonly reference: "evaluated" | "given";
+  /** `step`, `iteration`: trains a LoRA of this rank on the attention projections; else all weights. */
+  readonly lora?: number;
   /** File for a table of the time that each operator takes. */
   readonly profile?: string;
 }

@@ -1,8 +1,12 @@
 import { buildObjective } from "../../core/diffusion/objectives/objective.js";
-import { unet } from "../../core/models/unet/unet.js";
+import { createPhiloxStream } from "../../core/diffusion/philox.js";
+import { chooseLoraLayers, createLora, DEFAULT_LORA_TARGETS, type LoraAdapter } from "../../core/models/lora.js";
+import { unetParameterShapes } from "../../core/models/parameter-shapes.js";
+import type { UnetConfig } from "../../core/models/unet/config.js";
 import { ADAMW_DEFAULTS } from "../../core/nn/adamw.js";
-import { type Feeds, Training } from "../../core/nn/training.js";
+import type { Feeds, Training } from "../../core/nn/training.js";
 import { addedWidths, type UnetConditions } from "../../core/runtime/conditions.js";
+import { createUnetTraining } from "../../core/runtime/unet-training.js";
 import type { BenchSettings } from "./settings.js";
 import type { Subject } from "./subject.js";
 
@@ -13,23 +17,27 @@ const BETA = 1000;
 
 /** The training graph of SPIN-Diffusion on B real and B synthetic examples, with the weights of the folder. */
 export async function spinTraining(
-  { unet: network, latent }: Subject,
-  { batch, tokens, threads }: BenchSettings,
+  { unet, latent }: Subject,
+  { batch, tokens, threads, lora }: BenchSettings,
   profilePrefix?: string,
 ): Promise<Training> {
-  const { config, weights } = network;
-  const shapes = { batch, latent, tokens, width: config.crossAttentionDim, added: addedWidths(config.textTime) };
-  return Training.create(
-    (p) =>
-      buildObjective(
-        { kind: "spin" },
-        (sample, timestep, encoderHiddenStates, added) =>
-          unet(p, config, { sample, timestep, encoderHiddenStates, added }),
-        shapes,
-      ),
-    (name) => weights.readFloat32(name),
-    { threads, profilePrefix },
-  );
+  const shapes = {
+    batch,
+    latent,
+    tokens,
+    width: unet.config.crossAttentionDim,
+    added: addedWidths(unet.config.textTime),
+  };
+  return createUnetTraining(unet, (denoise) => buildObjective({ kind: "spin" }, denoise, shapes), {
+    session: { threads, profilePrefix },
+    lora: lora === undefined ? undefined : newLora(unet.config, lora),
+  });
+}
+
+function newLora(config: UnetConfig, rank: number): LoraAdapter {
+  const shapes = unetParameterShapes(config);
+  const layers = chooseLoraLayers(shapes, { rank, alpha: rank, targetModules: DEFAULT_LORA_TARGETS });
+  return createLora(shapes, layers, (index) => createPhiloxStream(1n, { iteration: 0, index, purpose: 1 }).uniform);
 }
 
 /** The conditions of a batch, as the graph takes them. */

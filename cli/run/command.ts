@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { decimal, positive, seed, wholeNumber } from "../options.js";
+import { decimal, listOfNames, positive, seed, wholeNumber } from "../options.js";
 import { checkpoint, jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { OBJECTIVES, RATE_SCHEDULES, type RunSettings, TIMESTEP_RULES } from "./settings.js";
 
@@ -17,6 +17,7 @@ const EXAMPLES = `
 Examples:
   $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 --steps 60 --batch 8 --beta 5000
   $ spin-diffusion run --base base --dataset emoji/winners --objective sft --learning-rate 1e-4 --name sft
+  $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 --learning-rate 1e-4 --lora-rank 8
   $ spin-diffusion run --base base --dataset emoji/winners --iterations 2 \\
       --evaluator 127.0.0.1:50053 --scorer scorer --report report.html
 
@@ -49,6 +50,9 @@ export function runCommand(): Command {
     .addOption(new Option("--schedule <kind>", "of the learning rate").choices(RATE_SCHEDULES).default("constant"))
     .option("--warmup <count>", "steps of linear warm-up", wholeNumber(0, 1_000_000), 0)
     .option("--schedule-steps <count>", "horizon of the decay; 0: --steps", wholeNumber(0, 1_000_000), 0)
+    .option("--lora-rank <rank>", "train a LoRA of this rank; default: all weights", wholeNumber(1, 4096))
+    .option("--lora-alpha <value>", "its alpha; default: the rank", positive)
+    .option("--lora-targets <names>", "layers, as to_q,ff.net.2; default: to_q,to_k,to_v,to_out.0", listOfNames)
     .option("--draws <count>", "draws from each sample", wholeNumber(1, 1000), 1)
     .addOption(new Option("--timesteps <rule>", "of the draws").choices(TIMESTEP_RULES).default("stratified"))
     .option("--micro-batch <count>", "draws put through the graph at once; 0: all", wholeNumber(0, 65_536_000), 0)

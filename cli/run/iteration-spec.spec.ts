@@ -60,6 +60,15 @@ test("every setting arrives, those that are 0 included", () => {
   expect(spec).toMatchObject({ numSteps: 50, batchSize: 24, microBatchSize: 12 });
 });
 
+test("a LoRA is asked for with the settings that are given, and with a rank of none where it is missing", () => {
+  const lora = (change: Partial<IterationSettings>) => toIterationSpec({ ...SETTINGS, ...change }, "first").lora;
+  expect(lora({})).toBeUndefined();
+  expect(lora({ loraRank: 8 })).toEqual({ rank: 8, targetModules: [] });
+  const all = { loraRank: 8, loraAlpha: 4, loraTargets: ["to_q", "ff.net.2"] };
+  expect(lora(all)).toEqual({ rank: 8, alpha: 4, targetModules: ["to_q", "ff.net.2"] });
+  expect(lora({ loraAlpha: 4 })).toMatchObject({ rank: 0 });
+});
+
 test("a sampling batch divides the batch", () => {
   expect([1, 8, 16, 17, 24, 2048].map((batch) => largestDivisor(batch, 16))).toEqual([1, 8, 16, 1, 12, 16]);
 });

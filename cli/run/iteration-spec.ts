@@ -39,7 +39,14 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
     batchSize: settings.batch,
     microBatchSize: settings.microBatch,
     checkpointInterval: settings.checkpointInterval,
+    lora: loraOf(settings),
   });
+}
+
+/** An alpha or targets without a rank go to the trainer all the same, which asks for one. */
+function loraOf({ loraRank, loraAlpha, loraTargets }: IterationSettings) {
+  if (loraRank === undefined && loraAlpha === undefined && loraTargets === undefined) return undefined;
+  return { rank: loraRank ?? 0, alpha: loraAlpha, targetModules: [...(loraTargets ?? [])] };
 }
 
 /** Larger ones take more memory and are hardly faster on a CPU. */

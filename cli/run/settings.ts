@@ -32,6 +32,12 @@ export interface IterationSettings {
   readonly crop: "center" | "random";
   readonly flip: number;
   readonly resolution: number;
+  /** Trains a LoRA of this rank; default: all weights. */
+  readonly loraRank?: number;
+  /** Default: the rank. */
+  readonly loraAlpha?: number;
+  /** Layers by name, or what their names end with; default: the attention projections. */
+  readonly loraTargets?: readonly string[];
   /** Samples that a generator computes together; default: the largest divisor of the batch up to 16. */
   readonly samplingBatch?: number;
 }

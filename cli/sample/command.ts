@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { SpinError } from "../../core/errors.js";
 import { decimal, seed, wholeNumber } from "../options.js";
 import { SAMPLER_NAMES, type SamplerName } from "./sampler-names.js";
 
@@ -16,6 +17,8 @@ interface SampleOptions {
   readonly num: number;
   readonly out: string;
   readonly variant?: string;
+  readonly lora?: string;
+  readonly loraScale?: number;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -26,9 +29,17 @@ Examples:
   $ spin-diffusion sample --model demo/base --prompt "blue heart" --seed 7 --num 4 --out hearts/
   $ spin-diffusion sample --model stable-diffusion-v1-5 --prompt "a fox in the snow" --negative-prompt blurry \\
       --sampler dpm --steps 20 --out fox.png
+  $ spin-diffusion sample --model stable-diffusion-v1-5 --prompt "a fox" --lora pytorch_lora_weights.safetensors
 
 The same folder, settings and seed give the picture that diffusers' StableDiffusionPipeline (or XL) gives with
 generator=torch.Generator("cpu").manual_seed(seed).`;
+
+function loraMissing(): SpinError {
+  return new SpinError("invalid", "--lora-scale is given without --lora", {
+    field: "lora",
+    remedy: "name a LoRA, too",
+  });
+}
 
 /** `spin-diffusion sample`. */
 export function sampleCommand(): Command {
@@ -44,6 +55,8 @@ export function sampleCommand(): Command {
     .addOption(new Option("--seed <number>", "seed of torch's generator").argParser(seed).default(0n, "0"))
     .addOption(new Option("--sampler <name>", "scheduler; default: the model's own").choices(SAMPLER_NAMES))
     .option("--eta <share>", "share of DDPM's noise that DDIM adds", decimal(0, 1), 0)
+    .option("--lora <path>", "LoRA for the UNet: a file, or a folder with pytorch_lora_weights.safetensors")
+    .option("--lora-scale <value>", "how much of it; default: 1", decimal(-100, 100))
     .option("--num <count>", "pictures, made together", wholeNumber(1, 256), 1)
     .option("--out <path>", "a .png file, or a folder for several", "sample.png")
     .option("--variant <name>", "weight files to open, as fp16; default: those without a variant")
@@ -52,8 +65,10 @@ export function sampleCommand(): Command {
     .addHelpText("after", EXAMPLES)
     .action(async (options: SampleOptions) => {
       const { samplePictures } = await import("./sample-pictures.js");
-      const { num: count, out, json, ...settings } = options;
-      const result = await samplePictures({ ...settings, count }, out);
+      const { num: count, out, json, lora: path, loraScale, ...settings } = options;
+      if (path === undefined && loraScale !== undefined) throw loraMissing();
+      const lora = path === undefined ? undefined : { path, scale: loraScale ?? 1 };
+      const result = await samplePictures({ ...settings, count, lora }, out);
       if (json) process.stdout.write(`${JSON.stringify({ ...result, seed: String(options.seed) })}\n`);
       else for (const file of result.files) process.stdout.write(`${file}\n`);
     });

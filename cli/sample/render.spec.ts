@@ -1,8 +1,12 @@
 import { cp, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { LORA_FILE, writeLora } from "../../core/checkpoint/lora-file.js";
+import { openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { fromTensor } from "../../core/data/image.js";
 import { createPipelineSampler } from "../../core/diffusion/pipeline-sampler.js";
 import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
+import { chooseLoraLayers, createLora, DEFAULT_LORA_TARGETS } from "../../core/models/lora.js";
+import { unetParameterShapes } from "../../core/models/parameter-shapes.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { TINY_IMAGE_SIZE, TINY_LATENT, writeTinyModel } from "../../test/support/tiny-model.js";
@@ -69,6 +73,24 @@ test.each(["ddim", "pndm", "ddpm", "euler", "dpm"] as const)(
     expect(seen).toEqual(Array.from({ length: total }, (_, i) => [i + 1, total]));
   },
 );
+
+test("a LoRA changes the pictures by as much of it as is asked for", async () => {
+  const { config } = requireComponent(await openModelFolder(settings.model), "unet");
+  const shapes = unetParameterShapes(config);
+  const layers = chooseLoraLayers(shapes, { rank: 2, alpha: 2, targetModules: DEFAULT_LORA_TARGETS });
+  const lora = createLora(shapes, layers, () => () => 0.9);
+  for (const [name, values] of lora.weights) if (name.endsWith("lora_B.weight")) values.fill(0.5);
+  await writeLora(join(folder(), LORA_FILE), lora, shapes);
+  const picture = async (scale?: number) => {
+    const change = scale === undefined ? {} : { lora: { path: folder(), scale } };
+    return (await renderPictures({ ...settings, count: 1, ...change }))[0]!.data;
+  };
+  const [plain, none, half, whole] = [await picture(), await picture(0), await picture(0.5), await picture(1)];
+  expect(none).toEqual(plain);
+  const distance = (from: Uint8Array) => from.reduce((sum, value, i) => sum + Math.abs(value - plain[i]!), 0);
+  expect(distance(half)).toBeGreaterThan(0);
+  expect(distance(whole)).not.toBe(distance(half));
+});
 
 test("eta is refused where it means nothing", async () => {
   await expect(renderPictures({ ...settings, sampler: "euler", eta: 0.5 })).rejects.toThrow("only DDIM has one");

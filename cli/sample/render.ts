@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { type ModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
+import { withLora } from "../../core/checkpoint/lora-model.js";
+import { type ModelFolder, openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { fromTensor, type RgbImage } from "../../core/data/image.js";
 import { createPipelineSampler, pipelineScheduler } from "../../core/diffusion/pipeline-sampler.js";
 import type { Sampler } from "../../core/diffusion/sampler.js";
@@ -36,6 +37,8 @@ export interface RenderSettings {
   readonly count: number;
   /** Which weight files, as "fp16"; default: those without a variant. */
   readonly variant?: string;
+  /** A LoRA's file or folder, and how much of it is added to the UNet's weights. */
+  readonly lora?: { readonly path: string; readonly scale: number };
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
 }
@@ -43,6 +46,7 @@ export interface RenderSettings {
 /**
  * The pictures that diffusers' StableDiffusionPipeline or StableDiffusionXLPipeline makes of the same folder with
  * `generator=torch.Generator("cpu").manual_seed(seed)` and `num_images_per_prompt=count`: torch's numbers, drawn in the same order.
+ * A LoRA is merged into the UNet's weights before.
  *
  * @param onStep told of each sampling step
  * @param onNote told what a person should know of how the folder was opened
@@ -54,7 +58,7 @@ export async function renderPictures(
   onNote: (note: string) => void = () => undefined,
 ): Promise<RgbImage[]> {
   const { count } = settings;
-  const pipeline = await Pipeline.load(settings.model, { threads: settings.threads, variant: settings.variant });
+  const pipeline = await Pipeline.load(await openModel(settings), { threads: settings.threads });
   for (const note of pipeline.model.notes ?? []) onNote(note);
   try {
     const sampler = await chooseSampler(pipeline.model, settings);
@@ -75,6 +79,11 @@ export async function renderPictures(
   } finally {
     await pipeline.release();
   }
+}
+
+async function openModel({ model: path, lora, variant }: RenderSettings): Promise<ModelFolder> {
+  const model = await openModelFolder(path, { variant });
+  return lora === undefined ? model : withLora(model, lora.path, lora.scale);
 }
 
 /** What all pictures are conditioned on. @param shape of their latents */

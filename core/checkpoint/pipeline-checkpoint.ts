@@ -3,18 +3,20 @@ import { basename, join } from "node:path";
 import { SpinError } from "../errors.js";
 import { saveFolder } from "./atomic-save.js";
 import { linkOrCopy } from "./link-file.js";
+import { LORA_FILE } from "./lora-file.js";
 import { listModelFiles, type Manifest } from "./manifest.js";
 import { type ModelFolder, requireComponent } from "./model-folder.js";
+import type { SafetensorsFile } from "./safetensors.js";
 import { type TensorEntry, writeSafetensors } from "./write-safetensors.js";
 
 /** A trained UNet and the model that everything else comes from. */
 export interface PipelineCheckpoint {
   readonly base: ModelFolder;
-  /** Values of every tensor of the base's UNet, by name. */
-  readonly unet: ReadonlyMap<string, Float32Array>;
+  /** Values of every tensor of the base's UNet, by name; those of a file are read one at a time. */
+  readonly unet: ReadonlyMap<string, Float32Array> | SafetensorsFile;
   /** Element type to write: for each tensor what the base has, or float32. As the base has it unless told otherwise. */
   readonly dtype?: WeightsDtype;
-  /** Adds files to the folder before it is moved into place, as training state. */
+  /** Adds files to the folder before it is moved into place, as a LoRA or training state. */
   readonly extra?: (folder: string) => Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export type WeightsDtype = "source" | "F32";
 /**
  * Saves a checkpoint as a folder in diffusers' layout: the base's files byte for byte, linked where the file system allows, with a new
  * UNet under the base's file name, keys and order. Where the base is a pipeline, so is the checkpoint (`DiffusionPipeline.from_pretrained`).
+ * A LoRA in the base's folder was for another UNet and stays behind.
  * @returns its manifest
  * @throws SpinError "invalid" for weights that are not the base's or not finite, and as `saveFolder`
  */
@@ -49,7 +52,7 @@ export async function savePipelineCheckpoint(target: string, checkpoint: Pipelin
 async function unchangedFiles(base: ModelFolder, isBare: boolean): Promise<string[]> {
   const isUnetWeights = (path: string) =>
     (isBare || path.startsWith("unet/")) && path !== "config.json" && path !== "unet/config.json";
-  const files = (await listModelFiles(base.path)).filter((path) => !isUnetWeights(path));
+  const files = (await listModelFiles(base.path)).filter((path) => !isUnetWeights(path) && path !== LORA_FILE);
   const carried = await Promise.all((base.carried ?? []).map((name) => filesBelow(base.path, name)));
   return [...new Set([...files, ...carried.flat()])];
 }
@@ -81,17 +84,25 @@ function weightsName(source: string): string {
 /** In the order of the base's file, so that equal values make equal bytes. */
 function unetEntries({ base, unet, dtype = "source" }: PipelineCheckpoint): TensorEntry[] {
   const { weights } = requireComponent(base, "unet");
-  const unknown = [...unet.keys()].find((name) => !weights.tensors.has(name));
+  const names = "tensors" in unet ? unet.tensors : unet;
+  const unknown = [...names.keys()].find((name) => !weights.tensors.has(name));
   if (unknown !== undefined) throw refused(unknown, "is not in the base's UNet");
   return [...weights.tensors].map(([name, tensor]) => {
-    const data = unet.get(name);
-    const size = tensor.shape.reduce((product, extent) => product * extent, 1);
-    if (data === undefined) throw refused(name, "is missing");
-    if (data.length !== size) throw refused(name, `has ${data.length} values, expected [${tensor.shape.join(", ")}]`);
-    const at = data.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) throw refused(name, `holds ${data[at]} at position ${at}`);
+    if (!names.has(name)) throw refused(name, "is missing");
+    const data =
+      "tensors" in unet
+        ? async () => checked(name, tensor.shape, await unet.readFloat32(name))
+        : checked(name, tensor.shape, unet.get(name)!);
     return { name, dtype: dtype === "source" ? tensor.dtype : dtype, shape: tensor.shape, data };
   });
+}
+
+function checked(name: string, shape: readonly number[], data: Float32Array): Float32Array {
+  const size = shape.reduce((product, extent) => product * extent, 1);
+  if (data.length !== size) throw refused(name, `has ${data.length} values, expected [${shape.join(", ")}]`);
+  const at = data.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw refused(name, `holds ${data[at]} at position ${at}`);
+  return data;
 }
 
 function refused(tensor: string, problem: string): SpinError {

@@ -14,6 +14,8 @@ import {
 export interface SafetensorsFile extends SafetensorsHeader {
   /** The file, or the index of the set. */
   readonly path: string;
+  /** Tensors that are computed, as F32, when they are read: they are not found at their places. None where absent. */
+  readonly computed?: ReadonlySet<string>;
   /** @returns the tensor's bytes, little-endian, in a buffer of their own. @throws SpinError "notFound", "corrupt" */
   read(name: string): Promise<Uint8Array<ArrayBuffer>>;
   /** @returns the tensor's values; F16, BF16 and F64 are converted. @throws SpinError "corrupt" for integers */
@@ -65,7 +67,8 @@ export async function* readAllFloat32(file: SafetensorsFile): AsyncGenerator<[st
       while (names.length > 0 && file.tensors.get(names[0]!)!.file === path) {
         const name = names.shift()!;
         const tensor = file.tensors.get(name)!;
-        yield [name, toFloat32(await readExactly(handle, path, tensor.offset, tensor.byteLength), tensor, name)];
+        if (file.computed?.has(name)) yield [name, await file.readFloat32(name)];
+        else yield [name, toFloat32(await readExactly(handle, path, tensor.offset, tensor.byteLength), tensor, name)];
       }
     } finally {
       await handle.close();

@@ -53,16 +53,19 @@ export function checkTensors(file: SafetensorsFile, expected: ReadonlyMap<string
 
 /**
  * Reads all tensors as float32, in the file's order.
- * @throws SpinError "corrupt" naming the file and tensor for a number that is not finite
+ * @throws SpinError as {@link requireFinite}
  */
 export async function readWeights(file: SafetensorsFile): Promise<Map<string, Float32Array<ArrayBuffer>>> {
   const weights = new Map<string, Float32Array<ArrayBuffer>>();
-  for await (const [name, values] of readAllFloat32(file)) {
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at >= 0) throw mismatch(file, name, `holds ${values[at]} at position ${at}, expected finite numbers`);
-    weights.set(name, values);
-  }
+  for await (const [name, values] of readAllFloat32(file)) weights.set(name, requireFinite(file, name, values));
   return weights;
+}
+
+/** @returns the values. @throws SpinError "corrupt" naming the file and tensor for a number that is not finite */
+export function requireFinite<T extends Float32Array>(file: SafetensorsFile, name: string, values: T): T {
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at >= 0) throw mismatch(file, name, `holds ${values[at]} at position ${at}, expected finite numbers`);
+  return values;
 }
 
 function mismatch(file: SafetensorsFile, tensor: string, problem: string): SpinError {

@@ -1,12 +1,19 @@
 import * as ops from "../graph/ops/index.js";
 import type { Value } from "../graph/value.js";
+import { LORA_A, LORA_B, loraScale } from "./lora.js";
 import type { Parameters } from "./parameters.js";
 
-/** torch.nn.Linear: x [..., I] to [..., O]; weight [O, I], bias [O]. */
+/** torch.nn.Linear: x [..., I] to [..., O]; weight [O, I], bias [O]. With an adapter: plus scale·(x·Aᵀ)·Bᵀ. */
 export function linear(p: Parameters, x: Value, outFeatures: number, { bias = true } = {}): Value {
-  const weight = p.get("weight", [outFeatures, x.shape.at(-1)!]);
+  const inFeatures = x.shape.at(-1)!;
+  const weight = p.get("weight", [outFeatures, inFeatures]);
   const product = ops.matmul(x, weight, { transposeB: true });
-  return bias ? ops.add(product, p.get("bias", [outFeatures])) : product;
+  const y = bias ? ops.add(product, p.get("bias", [outFeatures])) : product;
+  if (p.lora === undefined) return y;
+  const { rank } = p.lora;
+  const down = ops.matmul(x, p.get(LORA_A, [rank, inFeatures]), { transposeB: true });
+  const up = { transposeB: true, alpha: loraScale(p.lora) };
+  return ops.add(y, ops.matmul(down, p.get(LORA_B, [outFeatures, rank]), up));
 }
 
 interface ConvOptions {
@@ -16,11 +23,20 @@ interface ConvOptions {
   readonly bias?: boolean;
 }
 
-/** torch.nn.Conv2d: x [B, C, H, W] to [B, K, H', W']; 3×3 with padding 1 where nothing is said. */
+/**
+ * torch.nn.Conv2d: x [B, C, H, W] to [B, K, H', W']; 3×3 with padding 1 where nothing is said. With an adapter: plus a
+ * convolution of the same kind to as many channels as its rank, then scale times a 1×1 convolution.
+ */
 export function conv2d(p: Parameters, x: Value, outChannels: number, options: ConvOptions = {}): Value {
   const { kernel = 3, stride = 1, padding = (kernel - 1) >> 1, bias = true } = options;
-  const weight = p.get("weight", [outChannels, x.shape[1]!, kernel, kernel]);
-  return ops.conv(x, weight, bias ? p.get("bias", [outChannels]) : undefined, { stride, padding });
+  const inChannels = x.shape[1]!;
+  const weight = p.get("weight", [outChannels, inChannels, kernel, kernel]);
+  const y = ops.conv(x, weight, bias ? p.get("bias", [outChannels]) : undefined, { stride, padding });
+  if (p.lora === undefined) return y;
+  const { rank } = p.lora;
+  const down = ops.conv(x, p.get(LORA_A, [rank, inChannels, kernel, kernel]), undefined, { stride, padding });
+  const up = p.get(LORA_B, [outChannels, rank, 1, 1]);
+  return ops.add(y, ops.conv(ops.mul(down, loraScale(p.lora)), up));
 }
 
 /** torch.nn.GroupNorm: statistics over each of `groups` groups of channels of x [B, C, ...] (Wu & He 2018, eq. 1). */

@@ -1,6 +1,6 @@
 import { SpinError } from "../errors.js";
 import { gradients } from "../graph/gradient.js";
-import { emitModel } from "../graph/onnx.js";
+import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
 import { type Shape, sizeOf, type Value } from "../graph/value.js";
 import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
@@ -30,6 +30,9 @@ export interface UpdateResult {
 export type Feeds = Readonly<Record<string, TensorData>>;
 /** What it gives besides the gradients: the loss under "loss", and the objective's outputs. */
 export type Outputs = Readonly<Record<string, Float32Array>>;
+
+/** How the graph is compiled. Parameters that `external` binds to a file are constants: mapped, and not trained. */
+export type TrainingOptions = SessionOptions & EmitOptions;
 
 export interface StepResult extends UpdateResult {
   /** Per micro-batch. */
@@ -61,21 +64,24 @@ export class Training {
   }
 
   /**
-   * @param build makes the objective from parameters, which become trainable with it.
-   * @param initial every parameter's values, by name, of the shapes that `build` asks for.
+   * @param build makes the objective from parameters, which become trainable with it unless they are bound to a file.
+   * @param initial every trainable parameter's values, by name, of the shapes that `build` asks for.
    */
   static async create(
     build: (p: Parameters) => Objective,
     initial: (name: string, shape: Shape) => Promise<Float32Array> | Float32Array,
-    options: SessionOptions = {},
+    { external, ...options }: TrainingOptions = {},
   ): Promise<Training> {
     const p = new Parameters();
     const { loss, outputs } = build(p);
-    const names = [...p.all().keys()];
-    const grads = gradients(loss, [...p.all().values()]);
-    const named = Object.fromEntries(names.map((name, i) => [GRADIENT + name, grads[i]!]));
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }), options);
-    const training = new Training(session, new Map([...p.all()].map(([name, { shape }]) => [name, shape])));
+    const trained = [...p.all()].filter(([name]) => external?.(name) === undefined);
+    const grads = gradients(
+      loss,
+      trained.map(([, value]) => value),
+    );
+    const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
+    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
+    const training = new Training(session, new Map(trained.map(([name, { shape }]) => [name, shape])));
     for (const [name, view] of training.weights.views) {
       const values = await initial(name, training.shapes.get(name)!);
       if (values.length !== view.length) {

@@ -6,10 +6,11 @@ import type { TensorInfo } from "../checkpoint/safetensors-header.js";
 import { SpinError } from "../errors.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
-import { sizeOf, type Value } from "../graph/value.js";
+import { type Shape, sizeOf, type Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
 
-interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
+/** Weights as constants of a graph: how its parameters are bound, and what its session needs for that. */
+export interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
   readonly external: NonNullable<EmitOptions["external"]>;
 }
 
@@ -27,19 +28,25 @@ export async function createInference(
 ): Promise<Session> {
   const p = new Parameters();
   const outputs = build(p);
-  const { external, ...data } = await bindWeights(p, weights);
+  const shapes = new Map([...p.all()].map(([name, { shape }]) => [name, shape]));
+  const { external, ...data } = await bindWeights(shapes, weights);
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
 }
 
 /** Values in memory lie in buffers of about this size: there is a limit to one buffer of JavaScript. */
 const BUFFER_BYTES = 2 ** 30;
 
-/** Where each parameter's bytes lie: in the files, or in buffers. */
-async function bindWeights(p: Parameters, weights: SafetensorsFile): Promise<BoundWeights> {
-  const tensors = new Map([...p.all()].map(([name, { shape }]) => [name, expectTensor(weights, name, shape)]));
-  // onnxruntime takes external data from the files of one folder or from memory, not from both.
-  const isFloat32 = [...tensors.values()].every(({ dtype }) => dtype === "F32");
-  return (isFloat32 ? await mapFiles(tensors) : undefined) ?? (await readIntoBuffers(tensors, weights));
+/**
+ * Where each parameter's bytes lie: in the files where all are F32 there, else all in memory, since onnxruntime takes external
+ * data either from the files of one folder or from buffers.
+ *
+ * @param shapes of the parameters to bind; others are not bound.
+ * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
+ */
+export async function bindWeights(shapes: ReadonlyMap<string, Shape>, weights: SafetensorsFile): Promise<BoundWeights> {
+  const tensors = new Map([...shapes].map(([name, shape]) => [name, expectTensor(weights, name, shape)]));
+  const isMapped = [...tensors].every(([name, { dtype }]) => dtype === "F32" && !weights.computed?.has(name));
+  return (isMapped ? await mapFiles(tensors) : undefined) ?? (await readIntoBuffers(tensors, weights));
 }
 
 /** Nothing is read: tensors are found in the files. Undefined where the files are not all in one folder. */
@@ -52,7 +59,9 @@ async function mapFiles(tensors: ReadonlyMap<string, TensorInfo>): Promise<Bound
   const [folder, another] = new Set([...files.values()].map(dirname));
   if (folder === undefined || another !== undefined) return undefined;
   const external = (name: string) => {
-    const { file, shape, offset, byteLength } = tensors.get(name)!;
+    const tensor = tensors.get(name);
+    if (tensor === undefined) return undefined;
+    const { file, shape, offset, byteLength } = tensor;
     return { dtype: "float32" as const, shape, location: basename(files.get(file)!), offset, byteLength };
   };
   return { external, weightsFolder: folder };
@@ -78,7 +87,9 @@ async function readIntoBuffers(
   }
   const location = (buffer: number) => `buffer-${buffer}`;
   const external = (name: string) => {
-    const { buffer, offset, byteLength } = places.get(name)!;
+    const place = places.get(name);
+    if (place === undefined) return undefined;
+    const { buffer, offset, byteLength } = place;
     const { shape } = tensors.get(name)!;
     return { dtype: "float32" as const, shape, location: location(buffer), offset, byteLength };
   };

@@ -92,11 +92,11 @@ export class Pipeline {
   }
 
   /**
-   * Opens a model folder. A component that is missing is an error when it is first needed: a UNet alone can denoise.
+   * Opens a model folder, or takes one that is open. A component that is missing is an error when it is first needed: a UNet alone can denoise.
    * @throws SpinError "notFound", "corrupt" or "invalid" naming path, key or tensor, or the components that do not fit together.
    */
-  static async load(path: string, options: PipelineOptions = {}): Promise<Pipeline> {
-    const model = await openModelFolder(path, options);
+  static async load(folder: string | ModelFolder, options: PipelineOptions = {}): Promise<Pipeline> {
+    const model = typeof folder === "string" ? await openModelFolder(folder, options) : folder;
     const tokenizers = await loadTokenizers(model);
     checkFit(model, tokenizers);
     return new Pipeline(model, tokenizers, options);

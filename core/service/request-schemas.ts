@@ -24,7 +24,7 @@ const share = z.number().min(0).max(1);
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
 const emptyOr = (schema: z.ZodType<string>) => z.union([z.literal(""), schema]);
 /** A message that may be unset; the generated types have the key all the same. */
-const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
+export const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
 
 /** The named values of a generated enum; the error tells their names. */
 function enumOf<T extends number>(names: Readonly<Record<number, string>>, ...values: T[]): z.ZodType<T> {

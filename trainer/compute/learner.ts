@@ -6,9 +6,9 @@ import {
   type WeightsDtype,
 } from "../../core/checkpoint/pipeline-checkpoint.js";
 import { roundingNorm } from "../../core/checkpoint/rounding.js";
-import { readWeights } from "../../core/checkpoint/weights.js";
 import {
   buildObjective,
+  type Denoise,
   type ObjectiveSettings,
   type ObjectiveShapes,
 } from "../../core/diffusion/objectives/objective.js";
@@ -16,10 +16,11 @@ import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
 import type { SessionOptions } from "../../core/graph/session.js";
 import { loadClipTokenizer } from "../../core/models/clip/tokenizer.js";
-import { unet } from "../../core/models/unet/unet.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
-import { type Feeds, type Outputs, Training, type UpdateOptions, type UpdateResult } from "../../core/nn/training.js";
+import type { Feeds, Outputs, Training, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
 import { addedWidths } from "../../core/runtime/conditions.js";
+import { createUnetTraining } from "../../core/runtime/unet-training.js";
+import { Adapter, type AdapterOptions } from "./adapter.js";
 
 /** What the trainer must know of a model before any draws come. */
 export interface ModelFacts {
@@ -44,6 +45,8 @@ export interface BuildOptions {
   readonly kind: ObjectiveSettings["kind"];
   readonly shapes: ObjectiveShapes;
   readonly session: Pick<SessionOptions, "threads" | "device">;
+  /** Trains an adapter in place of all weights. */
+  readonly adapter?: AdapterOptions;
 }
 
 /** Of one micro-batch of M draws. */
@@ -69,6 +72,8 @@ export class Learner {
   readonly facts: ModelFacts;
   readonly #model: ModelFolder;
   #training: Training | undefined;
+  /** What is trained, where it is not all weights. */
+  #adapter: Adapter | undefined;
   /** Length of the way from θ_k, step by step. */
   #travelled = 0;
 
@@ -94,21 +99,12 @@ export class Learner {
     });
   }
 
-  /** Makes the graph and reads the weights. */
-  async build({ kind, shapes, session }: BuildOptions): Promise<void> {
-    const { config, weights } = requireComponent(this.#model, "unet");
-    const values = await readWeights(weights);
-    this.#training = await Training.create(
-      (p) =>
-        buildObjective(
-          { kind },
-          (sample, timestep, encoderHiddenStates, added) =>
-            unet(p, config, { sample, timestep, encoderHiddenStates, added }),
-          shapes,
-        ),
-      (name) => values.get(name)!,
-      session,
-    );
+  /** Makes the graph and reads the weights. @throws SpinError as `Adapter.start` and `createUnetTraining` */
+  async build({ kind, shapes, session, adapter }: BuildOptions): Promise<void> {
+    this.#adapter = adapter && (await Adapter.start(this.#model.path, adapter));
+    const network = requireComponent(this.#adapter?.model ?? this.#model, "unet");
+    const objective = (denoise: Denoise) => buildObjective({ kind }, denoise, shapes);
+    this.#training = await createUnetTraining(network, objective, { session, lora: this.#adapter?.initial });
   }
 
   /** Adds a micro-batch to the step at hand. */
@@ -131,19 +127,33 @@ export class Learner {
   }
 
   /**
-   * Writes θ as a checkpoint beside the unchanged parts of θ_k's folder.
+   * Writes θ as a checkpoint beside the unchanged parts of θ_k's folder: an adapter's weights merged, and the adapter too.
    * @throws SpinError "precondition" where θ is still θ_k, and as `savePipelineCheckpoint`
    */
   async save(target: string, dtype: WeightsDtype, extra: PipelineCheckpoint["extra"]): Promise<SavedWeights> {
-    if (this.#travelled === 0) {
+    const weights = this.#built().weights.views;
+    const adapter = this.#adapter;
+    const { weights: latest } = requireComponent(this.#model, "unet");
+    if (this.#travelled === 0 || (await adapter?.differs(weights, latest)) === false) {
       throw new SpinError("precondition", "the weights are those that the iteration began with", {
         remedy: "a warm-up makes the first step's learning rate 0: take more steps or a higher rate",
       });
     }
-    const unet = this.#built().weights.views;
-    const manifest = await savePipelineCheckpoint(target, { base: this.#model, unet, dtype, extra });
-    const rounded = dtype === "source" ? roundingNorm(requireComponent(this.#model, "unet").weights, unet) : 0;
-    return { manifest, roundingShare: rounded / this.#travelled };
+    if (adapter === undefined) {
+      const manifest = await savePipelineCheckpoint(target, { base: this.#model, unet: weights, dtype, extra });
+      const rounded = dtype === "source" ? roundingNorm(latest, weights) : 0;
+      return { manifest, roundingShare: rounded / this.#travelled };
+    }
+    const manifest = await savePipelineCheckpoint(target, {
+      base: adapter.model,
+      unet: adapter.merged(weights),
+      dtype: "F32", // A and B are what is trained: the next iteration begins with exactly what is merged here
+      extra: async (folder) => {
+        await adapter.write(folder, weights);
+        await extra?.(folder);
+      },
+    });
+    return { manifest, roundingShare: 0 };
   }
 
   /** Lets the graph go; the thread may end afterwards. */
