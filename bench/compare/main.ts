@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
 import { wholeNumber } from "../../cli/options.js";
@@ -30,10 +31,10 @@ const count = wholeNumber(1, 100_000);
 const program = new Command("compare")
   .description("Set PyTorch beside this project: time and memory of the same work, by turns.")
   .addArgument(new Argument("<size>", "which model; one that is missing is made").choices(SIZES))
-  .requiredOption("--python <file>", "Python with torch, diffusers and transformers")
+  .requiredOption("--python <file>", "Python with torch, diffusers and transformers", fileOf)
   .option("--rounds <count>", "how often each is run on each side", count, 3)
   .option("--only <ids>", "cases to compare, as step,step-given", (ids) => ids.split(","))
-  .option("--model <folder>", "another folder than the size's own")
+  .option("--model <folder>", "another folder than the size's own", (folder) => resolve(folder))
   .option("--batch <count>", "pictures at once; in training, examples on each side", count)
   .option("--sampling-steps <count>", "of pictures and trajectories", count)
   .option("--steps <count>", "optimiser steps of an iteration", count)
@@ -67,6 +68,11 @@ async function compare(name: SizeName, options: Options): Promise<void> {
   );
   process.stdout.write(`${formatReport(makeReport(setting, found))}\n`);
   if (found.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+}
+
+/** Benchmarks run in the project's folder, wherever this is called. A bare name is one of the PATH. */
+function fileOf(program: string): string {
+  return program.includes("/") ? resolve(program) : program;
 }
 
 /** The settings that were given in place of the size's. */
