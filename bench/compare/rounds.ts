@@ -2,7 +2,7 @@ import { formatSeconds } from "../../cli/progress.js";
 import type { Case } from "./cases.js";
 import type { Measurement } from "./measure.js";
 
-export const SIDES = ["here", "torch"] as const;
+const SIDES = ["here", "torch"] as const;
 export type Side = (typeof SIDES)[number];
 
 /** What the rounds found of one case. */
@@ -66,7 +66,7 @@ function emptyOf(of: Case): { of: Case; here: Measurement[]; torch: Measurement[
 }
 
 /** All runs in order. */
-export function schedule(cases: readonly Case[], rounds: number): Run[] {
+function schedule(cases: readonly Case[], rounds: number): Run[] {
   return Array.from({ length: rounds }, (_, i) => {
     const sides = i % 2 === 0 ? SIDES : SIDES.toReversed();
     return cases.flatMap((of) => sides.map((side) => ({ round: i + 1, of, side })));
