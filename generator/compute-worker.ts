@@ -93,7 +93,7 @@ const methods: ComputeMethods = {
     const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
     const seconds = elapsed();
     const message = encodeDraws({ draws, latentShape, conditions: unetConditions(inputs), seconds }, stamp);
-    return { message, cost: cost() };
+    return { message, encodeSeconds: elapsed() - seconds, cost: cost() };
   },
 
   async pictures({ checkpoint, job }, signal) {

@@ -74,7 +74,8 @@ async function* sampleTrajectories(
             computeFingerprint: fingerprint.digest,
             traceparent: currentTraceparent(span),
           };
-          const { message } = await compute.draws(place, { checkpoint, spec, stamp }, signal);
+          const { message, encodeSeconds } = await compute.draws(place, { checkpoint, spec, stamp }, signal);
+          span.setAttributes({ "spin.message_bytes": message.byteLength, "spin.encode_seconds": encodeSeconds });
           return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
         });
       }

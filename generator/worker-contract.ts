@@ -36,6 +36,8 @@ export interface DrawsRequest {
 export interface DrawsAnswer {
   /** A SampleTrajectoriesResponse, encoded. */
   readonly message: Uint8Array;
+  /** What of the batch's time went into encoding. */
+  readonly encodeSeconds: number;
   readonly cost: BatchCost;
 }
 

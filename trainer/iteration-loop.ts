@@ -8,7 +8,7 @@ import type { WorkerClient } from "../core/runtime/worker-client.js";
 import { throwIfAborted } from "../core/service/deadline.js";
 import { asSpinError } from "../core/service/error-table.js";
 import type { Logger } from "../core/service/logging.js";
-import { linksTo, withSpan } from "../core/service/tracing.js";
+import { epochMs, linksTo, recordSpan, withSpan } from "../core/service/tracing.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import type { Iteration, Run } from "../proto/gen/spin/v1/trainer_service.js";
@@ -189,7 +189,9 @@ class StepClock {
   async waiting<T>(work: Promise<T>): Promise<T> {
     const start = performance.now();
     const result = await work;
-    this.waitSeconds += (performance.now() - start) / 1000;
+    const end = performance.now();
+    this.waitSeconds += (end - start) / 1000;
+    recordSpan("wait for draws", epochMs(start), epochMs(end));
     return result;
   }
 

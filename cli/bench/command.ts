@@ -27,8 +27,9 @@ Examples:
   $ spin-diffusion bench step --model demo/base --batch 8 --reference given --lora 8
   $ spin-diffusion bench iteration --model demo/base --batch 8 --steps 10
 
-The folder needs unet/ and scheduler/ only. Each prints the median of --repeats repetitions after one that is not
-counted, and the most memory that was resident at any time. bench/README.md tells how to set PyTorch beside it.`;
+The folder needs unet/ and scheduler/ only; for --inputs pictures all else too. Each prints the median of --repeats
+repetitions after one that is not counted, and the most memory that was resident at any time. bench/README.md tells how
+to set PyTorch beside it.`;
 
 /** `spin-diffusion bench …`. */
 export function benchCommand(): Command {
@@ -49,6 +50,16 @@ function benchmark(name: BenchmarkName): Command {
     .option("--batch <count>", "pictures at once; in training, examples on each side", wholeNumber(1, 4096), 1)
     .option("--steps <count>", "sample: sampling steps; iteration: optimiser steps", wholeNumber(1, 100_000), steps)
     .option("--sampling-steps <count>", "iteration: sampling steps of a trajectory", wholeNumber(1, 1000), 50)
+    .addOption(
+      new Option("--form <form>", "iteration: draws from trajectories, or samples noised again")
+        .choices(["trajectory", "renoised"])
+        .default("trajectory"),
+    )
+    .addOption(
+      new Option("--inputs <what>", "iteration: real latents, or pictures and captions that it encodes")
+        .choices(["latents", "pictures"])
+        .default("latents"),
+    )
     .option("--guidance <scale>", "sample, iteration: classifier-free guidance; 1: none", decimal(1, 100), 7.5)
     .addOption(
       new Option("--reference <how>", "step: θ_k evaluated beside θ, or its errors given with the draws")

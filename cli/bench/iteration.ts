@@ -4,13 +4,14 @@ import type { Pipeline } from "../../core/runtime/pipeline.js";
 import type { DrawJob, Draws, FrozenModel } from "../../generator/draws.js";
 import { sampleDraws } from "../../generator/sample-draws.js";
 import type { Benchmark } from "./benchmark.js";
+import { latentInputs, pictureInputs } from "./iteration-inputs.js";
 import type { BenchSettings } from "./settings.js";
 import { conditionFeeds, spinTraining, trainStep } from "./spin-training.js";
 import type { Subject } from "./subject.js";
 
 /**
- * A whole SPIN iteration as generator and trainer run it, one after the other: compile θ_k, sample B·S trajectories with it, take
- * a draw with its e_k from each, then S optimiser steps.
+ * A whole SPIN iteration as generator and trainer run it, one after the other: compile θ_k, encode pictures and captions where they are
+ * asked for, sample B·S trajectories with it, take a draw with its e_k from each, then S optimiser steps.
  */
 export async function iterationBenchmark(
   subject: Subject,
@@ -19,23 +20,26 @@ export async function iterationBenchmark(
 ): Promise<Benchmark> {
   const { batch, steps } = settings;
   const training = await spinTraining(subject, settings, profilePrefix && `${profilePrefix}training`);
-  const conditions = subject.conditions(batch);
-  const real = subject.normals([batch, ...subject.latent]);
-  const inputs = { real, ...conditions, unconditional: subject.conditions(1) };
+  const inputs = settings.inputs === "pictures" ? await pictureInputs(subject, settings) : latentInputs(subject, batch);
   const iteration = async (numSteps: number, samplingSteps: number) => {
     const pipeline = await subject.load(profilePrefix && `${profilePrefix}sampling`);
     const model = frozen(pipeline, subject);
-    const batches: Draws[] = [];
+    const batches: Feeds[] = [];
     for (let step = 0; step < numSteps; step++) {
-      batches.push(await sampleDraws(model, drawJob(settings, samplingSteps, step * batch), inputs));
+      const job = drawJob(settings, samplingSteps, step * batch);
+      const real = await inputs.of(pipeline, job);
+      batches.push(toFeeds(await sampleDraws(model, job, real), real));
     }
     await pipeline.release();
-    for (const draws of batches) await trainStep(training, toFeeds(draws, conditions));
+    for (const feeds of batches) await trainStep(training, feeds);
   };
   return {
     warmUp: () => iteration(1, 2),
     run: () => iteration(steps, settings.samplingSteps),
-    release: () => training.release(),
+    release: async () => {
+      await inputs.release();
+      await training.release();
+    },
   };
 }
 
@@ -48,16 +52,16 @@ function frozen(pipeline: Pipeline, { scheduler }: Subject): FrozenModel {
   };
 }
 
-/** B trajectories, as noisy as DDPM's; one draw from each. */
-function drawJob({ guidance }: BenchSettings, samplingSteps: number, firstIndex: number): DrawJob {
+/** B samples, one draw from each. Trajectories are as noisy as DDPM's; samples that are noised again are DDIM's. */
+function drawJob({ guidance, form }: BenchSettings, samplingSteps: number, firstIndex: number): DrawJob {
   return {
-    form: "trajectory",
+    form,
     seed: 1n,
     iteration: 1,
     firstIndex,
     drawsPerSample: 1,
     timestepRule: "uniform",
-    sampler: { kind: "ddim", numSteps: samplingSteps, eta: 1, guidanceScale: guidance },
+    sampler: { kind: "ddim", numSteps: samplingSteps, eta: form === "trajectory" ? 1 : 0, guidanceScale: guidance },
   };
 }
 

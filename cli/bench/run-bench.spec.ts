@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
-import { TINY_LATENT, writeTinyModel } from "../../test/support/tiny-model.js";
+import { TINY_LATENT, TINY_PROMPT_LENGTH, writeTinyModel } from "../../test/support/tiny-model.js";
 import { runBench } from "./run-bench.js";
 import { BENCHMARKS, type BenchSettings } from "./settings.js";
 
@@ -10,6 +10,8 @@ const FEW: Omit<BenchSettings, "model"> = {
   batch: 2,
   steps: 2,
   samplingSteps: 3,
+  form: "trajectory",
+  inputs: "latents",
   guidance: 2,
   tokens: 5,
   repeats: 3,
@@ -40,6 +42,26 @@ test.each(["step", "iteration"] as const)("%s trains an adapter where one is ask
   const result = await runBench(name, { ...FEW, model: await bareModel(), lora: 3 });
   expect(result).toMatchObject({ settings: { lora: 3 } });
   expect(result.ms).toBeGreaterThan(0);
+});
+
+describe("an iteration on pictures", () => {
+  const pictures = { ...FEW, form: "renoised", inputs: "pictures", repeats: 1 } as const;
+
+  it("encodes them and their captions with the folder's VAE and text encoder", async () => {
+    const model = join(folder(), "model");
+    await writeTinyModel(model);
+    const result = await runBench("iteration", { ...pictures, model, tokens: TINY_PROMPT_LENGTH });
+    expect(result).toMatchObject({ settings: { form: "renoised", inputs: "pictures" }, ms: expect.any(Number) });
+    await expect(runBench("iteration", { ...pictures, model, tokens: 5 })).rejects.toMatchObject({
+      kind: "invalid",
+      details: { field: "tokens", remedy: `say --tokens ${TINY_PROMPT_LENGTH}` },
+    });
+  });
+
+  it("needs a VAE", async () => {
+    const run = runBench("iteration", { ...pictures, model: await bareModel() });
+    await expect(run).rejects.toMatchObject({ kind: "notFound", message: expect.stringContaining("vae") });
+  });
 });
 
 test("a profile tells of each session which operators take the time", async () => {

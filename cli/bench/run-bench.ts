@@ -47,7 +47,7 @@ const RECORDED: Record<BenchmarkName, readonly (keyof BenchSettings)[]> = {
   unet: ["batch", "tokens", "repeats"],
   sample: ["batch", "steps", "guidance", "tokens", "repeats"],
   step: ["batch", "reference", "lora", "tokens", "repeats"],
-  iteration: ["batch", "steps", "samplingSteps", "guidance", "lora", "tokens", "repeats"],
+  iteration: ["batch", "steps", "samplingSteps", "form", "inputs", "guidance", "lora", "tokens", "repeats"],
 };
 
 /** Runs one benchmark, with progress on standard error; writes the profile where one is asked for. */

@@ -11,6 +11,10 @@ export interface BenchSettings {
   readonly steps: number;
   /** Sampling steps of the trajectories that `iteration` draws from. */
   readonly samplingSteps: number;
+  /** What `iteration` learns from: steps of trajectories, or finished samples noised again. */
+  readonly form: "trajectory" | "renoised";
+  /** Its real side: latents and text states, or picture files and captions to be encoded. */
+  readonly inputs: "latents" | "pictures";
   /** w of classifier-free guidance in sampling; 1: none. */
   readonly guidance: number;
   /** Length of the text states. */

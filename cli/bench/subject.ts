@@ -1,4 +1,4 @@
-import { type Network, requireComponent } from "../../core/checkpoint/model-folder.js";
+import { type ModelFolder, type Network, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { createPhiloxStream } from "../../core/diffusion/philox.js";
 import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
@@ -12,6 +12,7 @@ import type { BenchSettings } from "./settings.js";
 
 /** What a benchmark runs: a model, and inputs that are the same each time. */
 export interface Subject {
+  readonly model: ModelFolder;
   readonly unet: Network<UnetConfig>;
   readonly scheduler: SchedulerConfig;
   /** [C, H, W] */
@@ -42,6 +43,7 @@ export async function openSubject({ model, threads, tokens }: BenchSettings): Pr
   const stream = createPhiloxStream(1n, { iteration: 0, index: 0, purpose: 0 });
   const normals = (shape: readonly number[]) => ({ shape, data: stream.normals(sizeOf(shape)) });
   return {
+    model: opened,
     unet,
     scheduler: requireComponent(opened, "scheduler"),
     latent: [inChannels, sampleSize, sampleSize],

@@ -36,7 +36,7 @@ describe("tracing to a file", () => {
           for (let item = 0; item < 2; item++) {
             const traceparent = await withSpan(`batch ${item}`, {}, async () => {
               const now = performance.timeOrigin + performance.now();
-              recordSpan("compute", now - 250, now, { "thread.id": 1 });
+              recordSpan("compute", now - 250, now, { attributes: { "thread.id": 1 } });
               return currentTraceparent();
             });
             yield RenderImagesResponse.fromPartial({ item, traceparent });

@@ -1,5 +1,4 @@
 import {
-  type Attributes,
   type Context,
   context,
   isSpanContextValid,
@@ -49,18 +48,23 @@ export function recordError(span: Span, error: unknown): void {
 }
 
 /**
- * Records work that is over: a compute worker has no telemetry of its own and reports when it began and ended.
+ * Records work that is over, at the times given: a span that is open meanwhile would begin at a whole millisecond.
  *
- * @param startMs Milliseconds since the epoch, as `performance.timeOrigin + performance.now()` in the worker.
+ * @param startMs Milliseconds since the epoch, as {@link epochMs} gives them.
  */
 export function recordSpan(
   name: string,
   startMs: number,
   endMs: number,
-  attributes: Attributes,
+  options: Pick<SpanOptions, "attributes" | "links"> = {},
   parent: Context = context.active(),
 ): void {
-  startSpan(name, { kind: SpanKind.INTERNAL, startTime: startMs, attributes }, parent).end(endMs);
+  startSpan(name, { ...options, kind: SpanKind.INTERNAL, startTime: startMs }, parent).end(endMs);
+}
+
+/** A time of `performance.now()` in milliseconds since the epoch, to fractions of one, alike in all threads and processes of a machine. */
+export function epochMs(time = performance.now()): number {
+  return performance.timeOrigin + time;
 }
 
 /** The active span (or the given one) as W3C `traceparent`, for a message; empty outside any trace. */

@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import { readSpans } from "../../bench/streaming-cost/read-spans.js";
+import { streamingCost } from "../../bench/streaming-cost/streaming-cost.js";
 import { withSpan } from "../../core/service/tracing.js";
 import { channelTo, freePorts, startTestGenerator, startTestTrainer } from "../support/services.js";
 import { type Span, spansOf } from "../support/spans.js";
@@ -46,4 +48,12 @@ test("one trace leads from the client's StartIteration through the steps to the 
   const linked = steps.map(({ links }) => links!.map(({ spanId }) => spanId));
   expect(linked.map((links) => links.length)).toEqual([2, 2, 2]);
   expect(new Set(linked.flat())).toEqual(new Set(named("generator draws").map(({ spanId }) => spanId)));
+
+  // And what waiting and streaming cost, where each part is measured at its own end.
+  const [cost] = streamingCost(await readSpans(join(folder(), "trace.jsonl")));
+  expect(cost).toMatchObject({ number: 1, steps: 3, batches: 6, untraced: 0, generators: 1 });
+  const { seconds, waited, trainerComputes, streaming, encoding, handingOver, takingIn } = cost!;
+  for (const part of [waited, trainerComputes, encoding, handingOver, takingIn]) expect(part).toBeGreaterThan(0);
+  expect(streaming).toBeCloseTo(encoding + handingOver + takingIn, 6);
+  expect(waited + trainerComputes).toBeLessThan(seconds);
 });

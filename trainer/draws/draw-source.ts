@@ -3,6 +3,7 @@ import type { RpcChannel } from "../../core/service/client.js";
 import { Deadline, sleep, throwIfAborted } from "../../core/service/deadline.js";
 import { asSpinError } from "../../core/service/error-table.js";
 import type { Logger } from "../../core/service/logging.js";
+import { epochMs, linksTo, recordSpan } from "../../core/service/tracing.js";
 import { GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
 import type { DrawBatch, SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
 import { Wakeup } from "../wakeup.js";
@@ -27,10 +28,18 @@ export interface DrawSourceOptions {
   readonly signal: AbortSignal;
 }
 
+const SAMPLE = GeneratorServiceService.sampleTrajectories;
 /** Batches asked of one replica at a time: one that it computes, one that waits there, so that it is never idle. */
 const LANES = 2;
 const FIRST_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 10_000;
+
+/** A batch that has been read and checked. */
+interface Fetched {
+  readonly draws: Draws;
+  /** When all of its message was there, in milliseconds since the epoch. */
+  readonly arrivedMs: number;
+}
 
 /** A generator as this iteration sees it. */
 interface Replica {
@@ -134,9 +143,10 @@ export class DrawSource implements AsyncIterable<Draws> {
         continue;
       }
       try {
-        const draws = await this.#fetch(replica, batch);
+        const { draws, arrivedMs } = await this.#fetch(replica, batch);
         if (replica.setAside) throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
         this.#ready.set(batch, draws);
+        recordSpan("take draws", arrivedMs, epochMs(), { links: linksTo(draws.traceparent) });
         replica.failingSince = undefined;
         replica.backoffMs = FIRST_BACKOFF_MS;
         this.#changed.wake();
@@ -165,14 +175,19 @@ export class DrawSource implements AsyncIterable<Draws> {
     return this.#fresh < Math.min(numBatches, this.#next + window) ? this.#fresh++ : undefined;
   }
 
-  async #fetch(replica: Replica, batch: number): Promise<Draws> {
+  async #fetch(replica: Replica, batch: number): Promise<Fetched> {
     const { spec, check, batchTimeoutMs } = this.#options;
     const numSamples = spec.settings!.batchSize;
     const firstIndex = batch * numSamples;
     const options = { timeoutMs: batchTimeoutMs, signal: this.#end.signal };
     const request = { spec, firstIndex, numSamples };
     let draws: Draws | undefined;
-    for await (const response of replica.channel.stream(GeneratorServiceService.sampleTrajectories, request, options)) {
+    let arrivedMs = 0;
+    const responseDeserialize = (message: Buffer) => {
+      arrivedMs = epochMs();
+      return SAMPLE.responseDeserialize(message);
+    };
+    for await (const response of replica.channel.stream({ ...SAMPLE, responseDeserialize }, request, options)) {
       try {
         draws ??= check(response.batch, firstIndex);
       } catch (error) {
@@ -184,7 +199,7 @@ export class DrawSource implements AsyncIterable<Draws> {
       }
     }
     if (draws === undefined) throw new SpinError("corrupt", `the stream of samples from ${firstIndex} on was empty`);
-    return draws;
+    return { draws, arrivedMs };
   }
 
   /** What a failed call means for its replica; returns when it may be asked again. */

@@ -1,0 +1,93 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Argument, Command } from "commander";
+import { wholeNumber } from "../../cli/options.js";
+import { CLIP_TOKENIZER, makeModel } from "../model/make-model.js";
+import { runTool } from "../run-tool.js";
+import { measure, type Program } from "./measure.js";
+import { formatReport, makeReport } from "./report.js";
+import { runRounds, type Side } from "./rounds.js";
+import { casesOf, SIZE, SIZES, type SizeName } from "./sizes.js";
+
+interface Options {
+  readonly python: string;
+  readonly model?: string;
+  readonly rounds: number;
+  readonly only?: readonly string[];
+  readonly batch?: number;
+  readonly samplingSteps?: number;
+  readonly steps?: number;
+  readonly tokens?: number;
+  readonly repeats?: number;
+  readonly threads?: number;
+  readonly json?: string;
+}
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const count = wholeNumber(1, 100_000);
+
+const program = new Command("compare")
+  .description("Set PyTorch beside this project: time and memory of the same work, by turns.")
+  .addArgument(new Argument("<size>", "which model; one that is missing is made").choices(SIZES))
+  .requiredOption("--python <file>", "Python with torch, diffusers and transformers", fileOf)
+  .option("--rounds <count>", "how often each is run on each side", count, 3)
+  .option("--only <ids>", "cases to compare, as step,step-given", (ids) => ids.split(","))
+  .option("--model <folder>", "another folder than the size's own", (folder) => resolve(folder))
+  .option("--batch <count>", "pictures at once; in training, examples on each side", count)
+  .option("--sampling-steps <count>", "of pictures and trajectories", count)
+  .option("--steps <count>", "optimiser steps of an iteration", count)
+  .option("--tokens <count>", "length of the text states", count)
+  .option("--repeats <count>", "measured repetitions in each run", count)
+  .option("--threads <count>", "threads; default: one per core", count)
+  .option("--json <file>", "write all figures there, too")
+  .action(compare);
+await runTool(program);
+
+async function compare(name: SizeName, options: Options): Promise<void> {
+  const size = { ...SIZE[name], ...given(options) };
+  const cases = casesOf(size, options.only);
+  const model = options.model ?? (await modelOf(name));
+  const shared = { model, tokens: size.tokens, repeats: size.repeats, threads: options.threads };
+  const programs: Record<Side, Program> = {
+    here: [process.execPath, "bin/spin-diffusion.mjs", "bench"],
+    torch: [options.python, "bench/pytorch.py"],
+  };
+  const setting = { size: name, model, rounds: options.rounds, tokens: size.tokens };
+  const found = await runRounds(
+    cases,
+    options.rounds,
+    (of, side) => measure([...programs[side], of.bench], { ...shared, ...of.flags, ...of[side] }),
+    async (line, sofar) => {
+      process.stderr.write(`${line}\n`);
+      // After each run: hours of figures are not lost with the machine.
+      if (options.json === undefined) return;
+      await writeFile(options.json, `${JSON.stringify(makeReport(setting, sofar), undefined, 2)}\n`);
+    },
+  );
+  process.stdout.write(`${formatReport(makeReport(setting, found))}\n`);
+  if (found.some(({ failure }) => failure !== undefined)) process.exitCode = 1;
+}
+
+/** Benchmarks run in the project's folder, wherever this is called. A bare name is one of the PATH. */
+function fileOf(program: string): string {
+  return program.includes("/") ? resolve(program) : program;
+}
+
+/** The settings that were given in place of the size's. */
+function given({ batch, samplingSteps, steps, tokens, repeats }: Options) {
+  const all = Object.entries({ batch, samplingSteps, steps, tokens, repeats });
+  return Object.fromEntries(all.filter(([, value]) => value !== undefined));
+}
+
+/** The size's folder; it is made where it is missing. */
+async function modelOf(name: SizeName): Promise<string> {
+  const { made } = SIZE[name];
+  if (made === undefined) return "demo/base";
+  const folder = `bench/models/${made}`;
+  if (!existsSync(`${ROOT}${folder}`)) {
+    await makeModel(made, `${ROOT}${folder}`, { dtype: "F32", seed: 1n, tokenizer: CLIP_TOKENIZER });
+  }
+  return folder;
+}
