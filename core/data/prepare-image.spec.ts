@@ -22,6 +22,8 @@ test("a square is cut out of the middle of the longer side", async () => {
   expect(rows(wide)).toEqual([0, 1, 2, 3]);
   const high = await prepareImage(chart(4, 7), { resolution: 4, crop: "center", flip: false });
   expect(rows(high)).toEqual([2, 3, 4, 5]);
+  const odd = await prepareImage(chart(5, 4), { resolution: 4, crop: "center", flip: false });
+  expect(columns(odd)).toEqual([0, 1, 2, 3]); // half a pixel goes to the even side
 });
 
 test("coordinates from 0 to less than 1 reach from one end to the other", async () => {

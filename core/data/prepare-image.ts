@@ -46,9 +46,9 @@ export function cropCorner(original: PictureSize, placement: ImagePlacement): { 
 function cutCorner(resized: PictureSize, { resolution, crop }: ImagePlacement): { top: number; left: number } {
   const spareX = resized.width - resolution;
   const spareY = resized.height - resolution;
-  // torchvision's CenterCrop rounds the same way; of n + 1 places each has its share of the coordinate.
-  const left = crop === "center" ? Math.round(spareX / 2) : Math.floor(crop.x * (spareX + 1));
-  const top = crop === "center" ? Math.round(spareY / 2) : Math.floor(crop.y * (spareY + 1));
+  // Of n + 1 places each has its share of the coordinate.
+  const left = crop === "center" ? middle(spareX) : Math.floor(crop.x * (spareX + 1));
+  const top = crop === "center" ? middle(spareY) : Math.floor(crop.y * (spareY + 1));
   return { top, left };
 }
 
@@ -56,6 +56,12 @@ function cutCorner(resized: PictureSize, { resolution, crop }: ImagePlacement): 
 function resizedSize({ width, height }: PictureSize, side: number): PictureSize {
   const shorter = Math.min(width, height);
   return { width: Math.floor((width * side) / shorter), height: Math.floor((height * side) / shorter) };
+}
+
+/** Half of it; halves go to the even number, as in torchvision's CenterCrop. */
+function middle(spare: number): number {
+  const half = Math.floor(spare / 2);
+  return spare % 2 === 0 ? half : half + (half % 2);
 }
 
 async function resizeShorterSide(image: RgbImage, side: number): Promise<RgbImage> {
