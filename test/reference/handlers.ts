@@ -28,9 +28,6 @@ export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<str
 export const PENDING: readonly string[] = [
   "dataset/*",
   "malformed/archives",
-  "objective/spin-approx-all",
-  "objective/spin-exact",
-  "objective/spin-exact-guided",
   "preprocess/*",
   "score/*",
   "tokenize/open-clip",
