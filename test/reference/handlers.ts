@@ -19,6 +19,7 @@ export const HANDLERS: ReadonlyMap<string, () => Promise<Handler>> = new Map<str
   ["scheduler", () => import("./kinds/scheduler.js")],
   ["unet-forward", () => import("./kinds/unet-forward.js")],
   ["unet-gradient", () => import("./kinds/unet-gradient.js")],
+  ["score", () => import("./kinds/score.js")],
   ["sample", () => import("./kinds/sample.js")],
   ["text-encode", () => import("./kinds/text-encode.js")],
   ["vae-decode", () => import("./kinds/vae-decode.js")],
@@ -32,8 +33,6 @@ export const PENDING: readonly string[] = [
   "objective/spin-approx-all",
   "objective/spin-exact",
   "objective/spin-exact-guided",
-  "score/*",
-  "tokenize/open-clip",
 ];
 
 /** @returns whether the case `kind/name` belongs to later work. */
