@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addresses, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { addresses, type Config, port, setting, text, truth, wholeNumber } from "../core/service/config.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a trainer: by environment variable, or by a flag of the command line. */
@@ -26,6 +26,10 @@ export const TRAINER_SETTINGS = {
   generatorPatience: setting("GENERATOR_PATIENCE", wholeNumber(1, 86_400).prefault("120")),
   /** Seconds that a generator may take for one sampling batch, waiting included. */
   batchTimeout: setting("BATCH_TIMEOUT", wholeNumber(1, 86_400).prefault("1800")),
+  /** Optimiser steps between two states that a killed iteration goes on from: weights and moments, three times the size of the weights. */
+  trainingStateInterval: setting("TRAINING_STATE_INTERVAL", wholeNumber(1, 1_000_000).prefault("10")),
+  /** Goes on with an iteration that another configuration began; its lineage tells so. */
+  force: setting("FORCE", truth.prefault("false")),
   logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
 } as const;
 

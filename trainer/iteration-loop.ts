@@ -22,11 +22,13 @@ import type { Draws } from "./draws/check-draws.js";
 import type { DrawPlan } from "./draws/expected-draws.js";
 import { joinReferences, type MicroBatch, microBatches } from "./draws/micro-batches.js";
 import { checkFirstStep, type Precision } from "./first-step.js";
+import type { Told } from "./jobs/progress.js";
 import { lineageJson } from "./lineage.js";
 import { type CheckedSpec, rateSchedule } from "./settings.js";
 import { StepFigures } from "./step-figures.js";
 import { recordStep } from "./step-telemetry.js";
 import { timestampNow } from "./timestamps.js";
+import type { TrainingStates } from "./training-states.js";
 
 /** What an iteration is made of. */
 export interface IterationJob {
@@ -43,6 +45,12 @@ export interface IterationJob {
   readonly stepsBefore: number;
   /** Opponents of the run's earlier iterations, θ_0 first. */
   readonly earlierDigests: readonly string[];
+  /** What was told of it before an interruption. */
+  readonly told: Told;
+  /** Where its training states are kept. */
+  readonly statesFolder: string;
+  /** Changes of configuration under which it was made to go on. */
+  readonly forced: readonly string[];
 }
 
 /** Whom an iteration tells how it goes. */
@@ -56,8 +64,11 @@ export interface IterationReports {
 /** A training loop that is ready to run: the graph is built, the draws are coming. */
 export interface IterationLoop {
   readonly job: IterationJob;
+  /** Optimiser steps done, which the worker's θ has behind it. */
+  readonly stepsDone: number;
+  readonly states: TrainingStates;
   readonly plan: DrawPlan;
-  /** All draws of the iteration, in order. */
+  /** All draws of the steps that are left, in order. */
   readonly source: AsyncIterable<Draws>;
   /** Holds θ. */
   readonly worker: WorkerClient<ComputeMethods>;
@@ -72,16 +83,24 @@ export interface IterationLoop {
 
 /** The loop itself: next batch, step, log, save. @returns the last checkpoint */
 export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
-  const { job, plan, source, reports, log, signal } = loop;
+  const { job, stepsDone, states, plan, source, reports, log, signal } = loop;
   const { numSteps, checkpointInterval, microBatchSize } = job.spec;
   const batches = microBatches(source, microBatchSize, plan.weightOf);
   const { divergenceStop } = job.spec;
   const divergence = divergenceStop && new DivergenceWatch(divergenceLimits(divergenceStop));
-  let travelled = 0;
-  for (let step = 1; ; step++) {
+  const before = job.told.steps.slice(0, stepsDone);
+  for (const metrics of before) divergence?.note(metrics);
+  let travelled = before.reduce((sum, { updateNorm }) => sum + updateNorm, 0);
+  for (let step = stepsDone + 1; ; step++) {
+    if (signal.aborted) await keepState(loop, step - 1);
     throwIfAborted(signal);
     const options = { attributes: { "spin.step": step } };
-    const metrics = await withSpan("optimizer step", options, (span) => takeStep(loop, step, batches, span));
+    const metrics = await withSpan("optimizer step", options, (span) => takeStep(loop, step, batches, span)).catch(
+      async (error: unknown) => {
+        if (signal.aborted) await keepState(loop, step - 1);
+        throw error;
+      },
+    );
     recordStep(metrics);
     log.info({ step, loss: metrics.loss, margin: metrics.margin, waitSeconds: metrics.waitSeconds }, "optimizer step");
     if (isCollapsing(metrics)) log.warn({ metrics }, "the margin soars while both errors rise: a collapse");
@@ -91,7 +110,13 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
     if (step === numSteps) return save(loop, step);
     // During a warm-up there may be nothing new to save yet.
     if (checkpointInterval > 0 && step % checkpointInterval === 0 && travelled > 0) await save(loop, step);
+    await states.saveDue(step);
   }
+}
+
+/** Keeps what was done before the trainer is stopped; what was cancelled is not gone on with. */
+async function keepState({ states, signal }: IterationLoop, step: number): Promise<void> {
+  if (asSpinError(signal.reason).kind !== "cancelled" && step > 0) await states.save(step);
 }
 
 /** One optimiser step, over as many micro-batches as the batch has. */
@@ -150,7 +175,10 @@ async function save(
   { job, plan, worker, checkpoints, dtype, reports, log }: IterationLoop,
   step: number,
 ): Promise<Checkpoint> {
-  const { run, iteration, spec, dataset, stepsBefore } = job;
+  const { run, iteration, spec, dataset, stepsBefore, forced } = job;
+  const told = job.told.checkpoints.get(step);
+  const present = told && checkpoints.find(told.digest);
+  if (present !== undefined) return present.checkpoint; // Before an interruption.
   const checkpoint: Checkpoint = {
     digest: "",
     runId: run.runId,
@@ -170,6 +198,7 @@ async function save(
     seed: run.seed,
     samplingSpecDigest: plan.specDigest,
     computeFingerprint: plan.spec.computeFingerprint,
+    forced: forced.length > 0 ? forced : undefined,
   };
   const target = checkpoints.incoming(checkpoint);
   await rm(target, { recursive: true, force: true }); // Of an attempt that could not be published.

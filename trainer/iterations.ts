@@ -1,5 +1,7 @@
+import { rename, rm } from "node:fs/promises";
+import { canonicalJson } from "../core/canonical-json.js";
 import { SpinError } from "../core/errors.js";
-import { asSpinError, reasonOf } from "../core/service/error-table.js";
+import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
 import {
@@ -8,11 +10,14 @@ import {
   StartIterationRequest,
   type WatchIterationResponse,
 } from "../proto/gen/spin/v1/trainer_service.js";
+import { IterationSpec, type StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { adapterBase } from "./adapter-start.js";
 import type { BaseModels } from "./base-models.js";
+import { type Configuration, changedKeys } from "./configuration.js";
 import { findDataset } from "./datasets.js";
 import type { IterationReports } from "./iteration-loop.js";
 import { EventLog } from "./jobs/event-log.js";
+import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
 import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
 import type { RunStore } from "./jobs/run-store.js";
 import type { CheckedIterationRequest } from "./requests.js";
@@ -26,6 +31,8 @@ export interface IterationsParts extends IterationParts {
   readonly store: RunStore;
   readonly runs: Runs;
   readonly models: BaseModels;
+  /** What this trainer's results depend on. */
+  readonly configuration: Configuration;
 }
 
 /** The iteration at work. */
@@ -39,6 +46,8 @@ export class Iterations {
   readonly #parts: IterationsParts;
   /** Logs of the iterations of this process. */
   readonly #logs = new Map<string, EventLog>();
+  /** What earlier processes told of unfinished iterations. */
+  readonly #told = new Map<IterationRecord, Told>();
   readonly #starting = new Serial();
   #active: Active | undefined;
   /** The end of the last iteration's work, its log included. */
@@ -49,13 +58,26 @@ export class Iterations {
     this.#parts = parts;
   }
 
-  /** Takes up what an earlier process left: what it had not ended has failed. */
+  /**
+   * Takes up what an earlier process left, which {@link resume} then goes on with.
+   * @throws SpinError "precondition" naming the keys in which this trainer's configuration is another than the one that an unfinished
+   * iteration was begun under, unless it is to go on by force
+   */
   static async open(parts: IterationsParts): Promise<Iterations> {
     const iterations = new Iterations(parts);
     for (const record of parts.store.iterations) {
-      if (!isFinal(record.iteration)) await iterations.#bury(record);
+      if (!isFinal(record.iteration)) await iterations.#takeUp(record);
     }
     return iterations;
+  }
+
+  /** Goes on with the iteration that an earlier process left unfinished; one is active at a time, so there is one at most. */
+  resume(): void {
+    for (const record of this.#parts.store.iterations) {
+      const events = this.#logs.get(record.iteration.iterationId);
+      if (isFinal(record.iteration) || events === undefined || this.#active !== undefined) continue;
+      this.#begin(record, events, this.#told.get(record)!);
+    }
   }
 
   /**
@@ -71,7 +93,7 @@ export class Iterations {
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
       const spec = withDefaults(request.spec);
-      const dataset = await this.#datasetFor(spec, run.dataset!);
+      await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
       const iteration = Iteration.fromPartial({
         iterationId: this.#parts.store.nextIterationId(runId),
         runId,
@@ -82,16 +104,46 @@ export class Iterations {
         baseDigest: run.latestCheckpointDigest,
         createTime: timestampNow(),
       });
-      const record = { origin, traceparent: currentTraceparent(), iteration };
-      const events = await EventLog.open(this.#parts.store.eventsFile(iteration));
-      await this.#parts.store.putIteration(record);
+      const { configuration, store } = this.#parts;
+      const before = this.#failedAttempt(iteration);
+      const record: IterationRecord = { origin, traceparent: currentTraceparent(), configuration, iteration };
+      const events = await EventLog.open(store.eventsFile(iteration));
+      await store.putIteration(record);
       await events.append({ $case: "stateChange", value: iteration });
       this.#logs.set(iteration.iterationId, events);
-      const controller = new AbortController();
-      this.#active = { record, controller };
-      this.#done = this.#run(record, spec, dataset, events, controller.signal);
+      this.#begin(record, events, before === undefined ? NOTHING_TOLD : await this.#inherit(before, iteration, events));
       return iteration;
     });
+  }
+
+  #begin(record: IterationRecord, events: EventLog, told: Told): void {
+    const controller = new AbortController();
+    this.#active = { record, controller };
+    this.#done = this.#run(record, told, events, controller.signal);
+  }
+
+  /** The attempt at the same thing that failed last, where another one may go on from what it left. */
+  #failedAttempt(next: Iteration): Iteration | undefined {
+    const record = this.#parts.store.iterationsOf(next.runId).at(-1);
+    if (record === undefined || changedKeys(record.configuration, this.#parts.configuration).length > 0)
+      return undefined;
+    const { iteration } = record;
+    const isSame = iteration.number === next.number && iteration.baseDigest === next.baseDigest;
+    const failedInPassing = iteration.failure !== undefined && PASSING.has(kindOf(iteration.failure.reason));
+    return isSame && failedInPassing && specOf(iteration) === specOf(next) ? iteration : undefined;
+  }
+
+  /** Takes over the training states of a failed attempt, and what was told of its steps. */
+  async #inherit(from: Iteration, to: Iteration, events: EventLog): Promise<Told> {
+    const { store } = this.#parts;
+    const moved = await rename(store.statesFolder(from), store.statesFolder(to)).then(
+      () => true,
+      () => false, // It had none.
+    );
+    if (!moved) return NOTHING_TOLD;
+    const told = await readTold(await EventLog.openEnded(store.eventsFile(from)));
+    for (const value of told.steps) await events.append({ $case: "step", value });
+    return { steps: told.steps, checkpoints: new Map() };
   }
 
   /** @throws SpinError "notFound" */
@@ -121,10 +173,10 @@ export class Iterations {
     yield* events.read(afterSequence, signal);
   }
 
-  /** Ends the iteration at work, which counts as failed. No other begins. */
+  /** Interrupts the iteration at work after the computation at hand: the next process goes on with it. No other begins. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    const remedy = "start the iteration again under another request_id";
+    const remedy = "it goes on with the iteration once it is back";
     this.#active?.controller.abort(new SpinError("unavailable", "the trainer was stopped", { remedy }));
     await this.#done;
   }
@@ -147,19 +199,16 @@ export class Iterations {
   }
 
   /** Runs an iteration to its end. Never rejects: how it ended is the iteration's state. */
-  async #run(
-    record: IterationRecord,
-    spec: CheckedSpec,
-    dataset: DatasetRef,
-    events: EventLog,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #run(record: IterationRecord, told: Told, events: EventLog, signal: AbortSignal): Promise<void> {
+    const spec = record.iteration.spec as CheckedSpec; // Checked when it was asked for.
     const { iterationId, runId, baseDigest, number } = record.iteration;
     const log = this.#parts.log.child({ iteration: iterationId });
     const attributes = { "spin.run": runId, "spin.iteration": iterationId, "spin.iteration.number": number };
     let outcome: Partial<Iteration>;
     try {
-      await this.#change(record, events, { state: JobState.JOB_STATE_RUNNING, startTime: timestampNow() });
+      if (record.iteration.state !== JobState.JOB_STATE_RUNNING) {
+        await this.#change(record, events, { state: JobState.JOB_STATE_RUNNING, startTime: timestampNow() });
+      }
       const last = await withSpan(
         "iteration",
         { attributes },
@@ -172,18 +221,34 @@ export class Iterations {
           const adapter = under && { ...under, baseFolder: await this.#folderOf(run, under.baseDigest) };
           const earlierDigests = before.map((iteration) => iteration.baseDigest);
           const { iteration } = record;
-          const job = { run, iteration, spec, baseFolder, adapter, dataset, stepsBefore, earlierDigests };
-          return trainIteration(job, { ...this.#parts, log }, this.#reportsTo(record, events), signal);
+          const { forced = [] } = record;
+          const statesFolder = this.#parts.store.statesFolder(iteration);
+          const dataset = await this.#datasetFor(spec, run.dataset!);
+          const facts = { run, iteration, spec, baseFolder, adapter, dataset, stepsBefore, earlierDigests };
+          const job = { ...facts, told, statesFolder, forced };
+          return trainIteration(job, { ...this.#parts, log }, this.#reportsTo(record, events, told), signal);
         },
         contextOf(record.traceparent),
       );
       outcome = { state: JobState.JOB_STATE_SUCCEEDED, checkpointDigest: last.digest };
       log.info({ checkpoint: last.digest, steps: last.step }, "iteration succeeded");
     } catch (error) {
+      if (signal.aborted && this.#stopping.signal.aborted && asSpinError(signal.reason).kind === "unavailable") {
+        log.info({ step: record.iteration.stepsDone }, "iteration interrupted: the next process goes on with it");
+        this.#active = undefined;
+        return events.interrupt(asSpinError(signal.reason));
+      }
       outcome = failed(signal.aborted ? signal.reason : error);
       log[signal.aborted ? "info" : "error"]({ err: error }, "iteration ended early");
     }
     this.#active = undefined; // Whoever hears of the end may start the next at once.
+    // Another attempt may go on from what a failed one left. Of one that succeeded the log has the final checkpoint already.
+    if (outcome.state !== JobState.JOB_STATE_FAILED) {
+      const states = this.#parts.store.statesFolder(record.iteration);
+      await rm(states, { recursive: true, force: true }).catch((error: unknown) => {
+        log.warn({ err: error }, "training states could not be removed");
+      });
+    }
     await this.#finish(record, events, outcome);
   }
 
@@ -193,31 +258,58 @@ export class Iterations {
     return (await this.#parts.models.find({ digest, modelName })).folder;
   }
 
-  #reportsTo(record: IterationRecord, events: EventLog): IterationReports {
+  /** What was told before an interruption is not told again. */
+  #reportsTo(record: IterationRecord, events: EventLog, told: Told): IterationReports {
     return {
-      pinned: (samplingSpecDigest, computeFingerprint) =>
-        this.#keep(record, { samplingSpecDigest, computeFingerprint }),
+      pinned: (samplingSpecDigest, computeFingerprint) => {
+        const before = record.iteration.computeFingerprint;
+        if (before !== "" && before !== computeFingerprint) {
+          noteForced(record, [`compute_fingerprint: ${before}, now ${computeFingerprint}`], told.steps.length);
+        }
+        return this.#keep(record, { samplingSpecDigest, computeFingerprint });
+      },
       step: async (value) => {
+        if (value.step <= told.steps.length) return this.#compare(record, value, told.steps[value.step - 1]!);
         // Not written with every step: the event is there, and a state change brings the file up to date.
         record.iteration = { ...record.iteration, stepsDone: value.step };
         await events.append({ $case: "step", value });
       },
       checkpoint: async (value) => {
         await this.#keep(record, {});
+        if (told.checkpoints.get(value.step)?.digest === value.digest) return;
         await events.append({ $case: "checkpoint", value });
       },
     };
   }
 
-  /** Marks what a process left behind when it died. */
-  async #bury(record: IterationRecord): Promise<void> {
-    const path = this.#parts.store.eventsFile(record.iteration);
-    const stepsDone = await lastStep(await EventLog.openEnded(path));
-    const events = await EventLog.open(path);
-    this.#logs.set(record.iteration.iterationId, events);
-    const message = `the trainer's process ended during this iteration, after step ${stepsDone}`;
-    const remedy = "start it again under another request_id";
-    await this.#finish(record, events, { stepsDone, ...failed(new SpinError("unavailable", message, { remedy })) });
+  /** A step that was done before the interruption, done again: on a CPU to the same bits. */
+  async #compare(record: IterationRecord, now: StepMetrics, before: StepMetrics): Promise<void> {
+    record.iteration = { ...record.iteration, stepsDone: now.step };
+    if (now.loss === before.loss && now.gradNorm === before.gradNorm) return;
+    this.#parts.log.warn({ step: now.step, loss: [before.loss, now.loss] }, "a step done again came out differently");
+  }
+
+  /** Finds out how far an earlier process came with an iteration, and whether this trainer may go on with it. */
+  async #takeUp(record: IterationRecord): Promise<void> {
+    const { store, config, configuration, log } = this.#parts;
+    const path = store.eventsFile(record.iteration);
+    const told = await readTold(await EventLog.openEnded(path));
+    const stepsDone = told.steps.length;
+    const changed = changedKeys(record.configuration, configuration);
+    if (changed.length > 0) {
+      const { iterationId } = record.iteration;
+      if (!config.force) {
+        const message = `the iteration "${iterationId}" was begun under another configuration: ${changed.join("; ")}`;
+        const remedy = "start the trainer as it was, or with --force, which the checkpoints' lineage then tells";
+        throw new SpinError("precondition", message, { remedy });
+      }
+      log.warn({ iteration: iterationId, changed }, "going on by force under another configuration");
+      noteForced(record, changed, stepsDone);
+      record.configuration = configuration;
+    }
+    await this.#keep(record, { stepsDone });
+    this.#told.set(record, told);
+    this.#logs.set(record.iteration.iterationId, await EventLog.open(path));
   }
 
   async #finish(record: IterationRecord, events: EventLog, outcome: Partial<Iteration>): Promise<void> {
@@ -249,11 +341,14 @@ function failed(thrown: unknown): Partial<Iteration> {
   return { state: JobState.JOB_STATE_FAILED, failure: { reason: reasonOf(kind), message } };
 }
 
-/** Number of the last step that a log tells of; 0 where there is none. */
-async function lastStep(events: EventLog): Promise<number> {
-  let last = 0;
-  for await (const { event } of events.read(0, new AbortController().signal)) {
-    if (event?.$case === "step") last = event.value.step;
-  }
-  return last;
+/** Writes down that an iteration goes on although something has changed. */
+function noteForced(record: IterationRecord, changed: readonly string[], afterStep: number): void {
+  record.forced = [...(record.forced ?? []), ...changed.map((change) => `after step ${afterStep}: ${change}`)];
+}
+
+/** Kinds of failure that another attempt may not meet again. */
+const PASSING: ReadonlySet<string> = new Set(["unavailable", "exhausted", "internal", "corrupt", "precondition"]);
+
+function specOf({ spec }: Iteration): string {
+  return canonicalJson(IterationSpec.toJSON(spec!));
 }

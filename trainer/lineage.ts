@@ -21,6 +21,8 @@ export interface Lineage {
   readonly samplingSpecDigest: string;
   /** Digest of the generators' fingerprint. */
   readonly computeFingerprint: string;
+  /** Changes of the trainer's configuration under which the iteration was made to go on, as `after step 12: threads: 1, now 2`. */
+  readonly forced?: readonly string[];
 }
 
 /** As it is written to LINEAGE_FILE. */

@@ -1,9 +1,11 @@
-import { createLogger } from "../core/service/logging.js";
+import { type FolderLock, lockFolder } from "../core/checkpoint/folder-lock.js";
+import { createLogger, type Logger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { BaseModels } from "./base-models.js";
 import { checkpointService } from "./checkpoint-service.js";
 import { Checkpoints } from "./checkpoints.js";
 import type { TrainerConfig } from "./config.js";
+import { trainerConfiguration } from "./configuration.js";
 import { Generators } from "./draws/generators.js";
 import { Iterations } from "./iterations.js";
 import { RunStore } from "./jobs/run-store.js";
@@ -21,11 +23,23 @@ export interface RunningTrainer {
 /**
  * Starts a trainer: what it kept of earlier runs, the connections to its generators, its server.
  *
- * @throws SpinError "precondition" where the port is in use, and of any kind where RUNS_DIR cannot be used
+ * @throws SpinError "precondition" where the port is in use, where another trainer has RUNS_DIR, or an unfinished iteration there was begun
+ * under another configuration, and of any kind where RUNS_DIR cannot be used
  */
 export async function startTrainer(config: TrainerConfig): Promise<RunningTrainer> {
-  const { host, port, runsDir, modelDir } = config;
+  const { runsDir } = config;
   const log = createLogger("trainer", config.logLevel);
+  const lock = await lockFolder(runsDir);
+  try {
+    return await startOn(config, log, lock);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+async function startOn(config: TrainerConfig, log: Logger, lock: FolderLock): Promise<RunningTrainer> {
+  const { host, port, runsDir, modelDir } = config;
   const store = await RunStore.open(runsDir);
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
@@ -33,9 +47,15 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
   const runs = new Runs(store, models);
   const generators = await Generators.connect(config.generatorAddresses, log);
   try {
-    const iterations = await Iterations.open({ config, store, runs, models, checkpoints, generators, log });
+    const configuration = await trainerConfiguration(config);
+    const kept = { store, runs, models, checkpoints };
+    const iterations = await Iterations.open({ config, configuration, ...kept, generators, log });
     const services = [trainerService(runs, iterations), checkpointService(checkpoints)];
-    const server = await startServer({ host, port, services, log });
+    iterations.resume(); // Before anybody can ask for another.
+    const server = await startServer({ host, port, services, log }).catch(async (error: unknown) => {
+      await iterations.stop();
+      throw error;
+    });
     server.setServing(true);
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, generators: config.generatorAddresses, runsDir }, "trainer is ready");
@@ -44,6 +64,7 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
       await iterations.stop();
       await server.stop();
       await generators.close();
+      await lock.release();
     };
     let stopped: Promise<void> | undefined;
     return {

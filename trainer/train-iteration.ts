@@ -1,3 +1,4 @@
+import { listTrainingStates } from "../core/checkpoint/training-state.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
@@ -12,6 +13,7 @@ import type { Generators } from "./draws/generators.js";
 import { type IterationJob, type IterationReports, runLoop } from "./iteration-loop.js";
 import { samplingSpecOf } from "./sampling-spec.js";
 import { loraSettings, objectiveSettings } from "./settings.js";
+import { TrainingStates } from "./training-states.js";
 
 /** What an iteration works with. */
 export interface IterationParts {
@@ -32,14 +34,17 @@ export async function trainIteration(
   reports: IterationReports,
   signal: AbortSignal,
 ): Promise<Checkpoint> {
-  const { spec } = job;
+  const { spec, told } = job;
   const { config, generators, log } = parts;
+  const final = told.checkpoints.get(spec.numSteps);
+  if (final !== undefined && parts.checkpoints.find(final.digest)) return final; // Interrupted between that and its end.
   const worker = new WorkerClient<ComputeMethods>(new URL("./compute/compute-worker.js", import.meta.url));
   let source: DrawSource | undefined;
   try {
     const facts = await worker.call("open", job.baseFolder, { signal });
     for (const note of facts.notes) log.warn(note);
-    const { fingerprint } = await generators.first(config.generatorPatience * 1000, signal);
+    const pinned = config.force ? "" : job.iteration.computeFingerprint;
+    const { fingerprint } = await generators.first(config.generatorPatience * 1000, signal, pinned);
     const samplingSpec = samplingSpecOf(spec, {
       run: job.run,
       number: job.iteration.number,
@@ -51,18 +56,6 @@ export async function trainIteration(
     const objective = objectiveSettings(spec.objective);
     const plan = planDraws(samplingSpec, objective, facts);
     await reports.pinned(plan.specDigest, fingerprint!.digest);
-    // Sampling begins while the graph is built.
-    source = new DrawSource({
-      spec: samplingSpec,
-      numBatches: (spec.numSteps * spec.batchSize) / spec.sampling.batchSize,
-      check: (batch, firstIndex) => checkDraws(batch, firstIndex, plan),
-      generators,
-      prefetch: config.prefetchBatches,
-      batchTimeoutMs: config.batchTimeout * 1000,
-      patienceMs: config.generatorPatience * 1000,
-      log,
-      signal,
-    });
     const { latent, text, added } = plan;
     const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1], added };
     const { threads, device } = config;
@@ -73,11 +66,44 @@ export async function trainIteration(
       iteration: job.iteration.number,
     };
     const build = { objective, shapes, session: { threads, device }, adapter };
-    await worker.call("build", build, { signal });
+    const states = new TrainingStates({
+      folder: job.statesFolder,
+      interval: config.trainingStateInterval,
+      worker,
+      log,
+      baseDigest: job.iteration.baseDigest,
+      samplingSpecDigest: plan.specDigest,
+      force: config.force,
+    });
+    const hasState = (await listTrainingStates(job.statesFolder)).length > 0;
+    const prepare = async () => {
+      await worker.call("build", build, { signal });
+      return states.restore();
+    };
+    // Sampling begins while the graph is built, unless a state must tell where.
+    const preparing = prepare();
+    preparing.catch(() => undefined); // Awaited below.
+    const stepsDone = hasState ? await preparing : 0;
+    const batchesPerStep = spec.batchSize / spec.sampling.batchSize;
+    source = new DrawSource({
+      spec: samplingSpec,
+      firstBatch: stepsDone * batchesPerStep,
+      numBatches: spec.numSteps * batchesPerStep,
+      check: (batch, firstIndex) => checkDraws(batch, firstIndex, plan),
+      generators,
+      prefetch: config.prefetchBatches,
+      batchTimeoutMs: config.batchTimeout * 1000,
+      patienceMs: config.generatorPatience * 1000,
+      log,
+      signal,
+    });
+    await preparing;
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
     const precision = isExact && device === "cpu" ? "float32" : "reduced";
     return await runLoop({
       job,
+      stepsDone,
+      states,
       plan,
       source,
       worker,

@@ -18,7 +18,8 @@ export function isEnded({ state }: Job): boolean {
 /** @throws SpinError with the service's own words, unless the job has succeeded */
 export function requireSuccess({ state, failure }: Job, name: string): void {
   if (state === JobState.JOB_STATE_SUCCEEDED) return;
-  const remedy = "to try again, give it another --name";
+  const remedy =
+    "the same command tries again what may have been passing trouble; to begin anew, give it another --name";
   if (failure !== undefined) throw new SpinError(kindOf(failure.reason), `${name}: ${failure.message}`, { remedy });
   throw new SpinError("precondition", `${name} was cancelled`, { remedy });
 }

@@ -40,6 +40,8 @@ const TRAINER: Descriptions<typeof TRAINER_SETTINGS> = {
   prefetchBatches: "sampling batches to have ahead of training",
   generatorPatience: "seconds without a generator after which an iteration fails",
   batchTimeout: "seconds that a generator may take for a batch",
+  trainingStateInterval: "optimiser steps between two states that an interrupted iteration goes on from",
+  force: "go on with an iteration that another configuration began; its lineage tells so",
 };
 
 const EVALUATOR: Descriptions<typeof EVALUATOR_SETTINGS> = {
@@ -98,7 +100,9 @@ function service<Table extends SettingsTable>(
     const fallback = schema.safeParse(undefined).data;
     const shown = fallback === undefined ? "" : `, default: ${String(fallback)}`;
     const description = `${descriptions[key as keyof Table]} (${variable}${shown})`;
-    command.addOption(new Option(`--${flag} <value>`, description));
+    // A switch needs no word behind it.
+    const option = fallback === false ? new Option(`--${flag} [value]`, description).preset("true") : undefined;
+    command.addOption(option ?? new Option(`--${flag} <value>`, description));
   }
   return command.action(({ json: _, ...flags }: Flags) => serve(flags));
 }

@@ -152,6 +152,22 @@ export class Training {
     return this.#gradients.views.get(name)!;
   }
 
+  /**
+   * Weights and moments by name: with the optimiser's count of steps, all that the next step depends on where no micro-batch has been added
+   * to it yet. Views, to be read from and written to.
+   */
+  stateTensors(): ReadonlyMap<string, Float32Array> {
+    const { expAvg, expAvgSq } = this.optimizer;
+    const tensors = new Map<string, Float32Array>();
+    for (const [name, weights] of this.weights.views) {
+      const start = weights.byteOffset / Float32Array.BYTES_PER_ELEMENT;
+      tensors.set(`weights.${name}`, weights);
+      tensors.set(`exp_avg.${name}`, expAvg.subarray(start, start + weights.length));
+      tensors.set(`exp_avg_sq.${name}`, expAvgSq.subarray(start, start + weights.length));
+    }
+    return tensors;
+  }
+
   async release(): Promise<void> {
     await this.#session.release();
     await this.#forward?.release();

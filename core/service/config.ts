@@ -80,3 +80,8 @@ function split(list: string): string[] {
 
 /** A path or another text that is not empty. */
 export const text: z.ZodType<string, string> = z.string("a text");
+
+/** A switch. */
+export const truth: z.ZodType<boolean, string> = z
+  .enum(["true", "false"], "true or false")
+  .transform((word) => word === "true");

@@ -148,20 +148,30 @@ test("a cancelled iteration leaves no trace in the weights of the next", async (
   expect(succeeded(next)).toBe(undisturbed);
 });
 
-test("a trainer that stops tells its watchers, and the run goes on in the next process", async () => {
+test("a trainer that stops tells its watchers, and the next process goes on with the iteration", async () => {
   const { channel, slow, again } = await start({ delayMs: 300 });
   const { runId } = await createRun(channel);
-  const { iteration } = await channel.call(startIteration, { requestId: "a", runId, spec: { ...sft, numSteps: 100 } });
-  const watching = watch(channel, iteration!.iterationId);
-  await sleep(500);
+  const spec = { ...sft, numSteps: 6 };
+  const undisturbed = { runId: (await createRun(channel, "other")).runId };
+  const { iteration } = await channel.call(startIteration, { requestId: "a", runId, spec });
+  const { iterationId } = iteration!;
+  const watching = watch(channel, iterationId);
+  watching.catch(() => undefined);
+  await sleep(1500);
   const later = await again();
-  const ended = await watching;
-  expect(ended.iteration).toMatchObject({
-    state: JobState.JOB_STATE_FAILED,
-    failure: { reason: "UNAVAILABLE", message: expect.stringContaining("the trainer was stopped") },
+  await expect(watching).rejects.toMatchObject({
+    kind: "unavailable",
+    message: expect.stringContaining("the trainer was stopped"),
   });
   slow.delayMs = 0;
-  succeeded(await iterate(later, runId, "b", sft));
+  const ended = await watch(later, iterationId);
+  const digest = succeeded(ended);
+  expect(ended.events.map(({ sequence }) => sequence)).toEqual(ended.events.map((_, i) => i + 1));
+  expect(ended.steps.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+  // The same draws, in one go.
+  const repeated = await later.call(startIteration, { requestId: "a", runId, spec });
+  expect(repeated.iteration).toEqual(ended.iteration);
+  expect(succeeded(await iterate(later, undisturbed.runId, "b", spec))).toBe(digest);
 });
 
 test("a run of what is not there, or is not what it says, is refused", async () => {

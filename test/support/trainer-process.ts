@@ -10,6 +10,8 @@ const MAIN = fileURLToPath(new URL("../../dist/trainer/main.js", import.meta.url
 export interface TrainerProcess {
   readonly channel: RpcChannel;
   readonly process: ChildProcess;
+  /** What it has logged as errors. */
+  errors(): string;
   /** Resolves to the exit code, or to the signal's name. */
   readonly exit: Promise<number | string | null>;
 }
@@ -19,6 +21,10 @@ export interface ProcessOptions {
   readonly generators: readonly string[];
   /** The largest file that it may write: a disk that is full. */
   readonly maxFileKiB?: number;
+  /** Further settings, by their variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** It is to end by itself: nobody waits until it answers. */
+  readonly expectExit?: boolean;
   /** Seconds without a generator. */
   readonly patience?: number;
 }
@@ -36,13 +42,16 @@ export async function startTrainerProcess(folder: string, options: ProcessOption
       GENERATOR_PATIENCE: String(options.patience ?? 120),
       THREADS: "1",
       LOG_LEVEL: "error",
+      ...options.env,
     },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
+  let errors = "";
+  child.stdout.on("data", (data: Buffer) => (errors += String(data)));
   const exit = new Promise<number | string | null>((resolve) => {
     child.once("exit", (code, signal) => resolve(signal ?? code));
   });
   const channel = new RpcChannel(`127.0.0.1:${port}`);
-  await channel.waitForReady(60_000);
-  return { channel, process: child, exit };
+  if (options.expectExit !== true) await channel.waitForReady(60_000);
+  return { channel, process: child, exit, errors: () => errors };
 }

@@ -6,7 +6,14 @@ import { SpinError } from "../../core/errors.js";
 import type { Feeds, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
 import { serveWorker } from "../../core/runtime/worker-host.js";
 import { LINEAGE_FILE } from "../lineage.js";
-import { type BuildOptions, Learner, type MicroBatchResult, type ModelFacts, type SavedWeights } from "./learner.js";
+import {
+  type BuildOptions,
+  Learner,
+  type MicroBatchResult,
+  type ModelFacts,
+  type SavedWeights,
+  type StateIdentity,
+} from "./learner.js";
 
 /** What is written where. */
 export interface SaveRequest {
@@ -23,6 +30,11 @@ export interface TrajectoriesRequest {
   readonly numSteps: number;
 }
 
+/** A training state's place, and the job that it belongs to. */
+export interface StateRequest extends StateIdentity {
+  readonly folder: string;
+}
+
 /** What the main thread may ask; weights never cross. Called in this order, one iteration per worker. */
 export type ComputeMethods = {
   /** Opens the folder of θ_k. */
@@ -37,6 +49,10 @@ export type ComputeMethods = {
   update(options: UpdateOptions): Promise<UpdateResult>;
   /** Writes θ as a checkpoint, with its lineage beside it. */
   save(request: SaveRequest): Promise<SavedWeights>;
+  /** Saves all that the next step depends on. */
+  saveState(request: StateRequest & { readonly step: number }): Promise<void>;
+  /** Goes on from a state that was saved; tells the step that it was saved after. */
+  restoreState(request: StateRequest): Promise<number>;
   /** Lets everything go. */
   close(): Promise<void>;
 };
@@ -62,6 +78,8 @@ const methods: ComputeMethods = {
       await mkdir(join(folder, TRAINING_STATE_FOLDER));
       await writeFile(join(folder, LINEAGE_FILE), lineage);
     }),
+  saveState: ({ folder, ...facts }) => opened().saveState(folder, facts),
+  restoreState: ({ folder, ...expected }) => opened().restoreState(folder, expected),
   async close() {
     await learner?.release();
     learner = undefined;

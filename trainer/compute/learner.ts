@@ -6,6 +6,7 @@ import {
   type WeightsDtype,
 } from "../../core/checkpoint/pipeline-checkpoint.js";
 import { roundingNorm } from "../../core/checkpoint/rounding.js";
+import { readTrainingState, saveTrainingState, type TrainingFacts } from "../../core/checkpoint/training-state.js";
 import {
   buildObjective,
   type Denoise,
@@ -61,6 +62,9 @@ export interface MicroBatchResult {
   /** Margins, [M]; of whole trajectories, one for each. */
   readonly inside?: Float32Array;
 }
+
+/** Which job a training state belongs to. */
+export type StateIdentity = Pick<TrainingFacts, "baseDigest" | "samplingSpecDigest">;
 
 /** A written checkpoint. */
 export interface SavedWeights {
@@ -167,6 +171,38 @@ export class Learner {
       },
     });
     return { manifest, roundingShare: 0 };
+  }
+
+  /**
+   * Saves everything that the next step depends on, between two steps.
+   * @param folder of this iteration's states
+   * @throws SpinError as `saveTrainingState`
+   */
+  async saveState(folder: string, facts: Omit<TrainingFacts, "scalars">): Promise<void> {
+    const training = this.#built();
+    const scalars = { optimizerSteps: training.optimizer.steps, travelled: this.#travelled };
+    await saveTrainingState(folder, { facts: { ...facts, scalars }, tensors: training.stateTensors() });
+  }
+
+  /**
+   * Goes on from a saved state.
+   * @param expected the job; an empty digest: any
+   * @returns the step that it was saved after
+   * @throws SpinError as `readTrainingState`, and "precondition" where it belongs to another job; nothing has changed then
+   */
+  async restoreState(folder: string, expected: StateIdentity): Promise<number> {
+    const training = this.#built();
+    const check = (facts: StateIdentity) => {
+      for (const key of ["baseDigest", "samplingSpecDigest"] as const) {
+        if (expected[key] === "" || facts[key] === expected[key]) continue;
+        const message = `${folder} belongs to another job: ${key} is ${facts[key]}, expected ${expected[key]}`;
+        throw new SpinError("precondition", message, { file: folder });
+      }
+    };
+    const { step, scalars } = await readTrainingState(folder, training.stateTensors(), check);
+    training.optimizer.steps = scalars.optimizerSteps!;
+    this.#travelled = scalars.travelled!;
+    return step;
   }
 
   /** Lets the graph go; the thread may end afterwards. */

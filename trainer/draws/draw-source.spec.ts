@@ -48,6 +48,7 @@ function source(generators: Generators, options: Partial<DrawSourceOptions> = {}
   const expected = { spec: DRAW_SPEC, specDigest, latent: DRAW_LATENT, text: DRAW_TEXT, numTrainTimesteps: 1000 };
   const made = new DrawSource({
     spec: DRAW_SPEC,
+    firstBatch: 0,
     numBatches: 10,
     check: (batch, firstIndex) => checkDraws(batch, firstIndex, expected),
     generators,

@@ -12,6 +12,8 @@ import type { Generators } from "./generators.js";
 
 export interface DrawSourceOptions {
   readonly spec: SamplingSpec;
+  /** Batch to begin with; those before have been consumed by steps that are done. */
+  readonly firstBatch: number;
   /** Sampling batches in all. */
   readonly numBatches: number;
   /** Reads a message for the batch that begins at this index; throws where it is not what it should be. */
@@ -68,14 +70,16 @@ export class DrawSource implements AsyncIterable<Draws> {
   readonly #lanes = new Set<Promise<void>>();
   readonly #stopListening: () => void;
   /** First batch that nobody was asked for yet. */
-  #fresh = 0;
+  #fresh: number;
   /** Batch to hand out next. */
-  #next = 0;
+  #next: number;
   #lonelySince: number | undefined;
   #failure: SpinError | undefined;
 
   constructor(options: DrawSourceOptions) {
     this.#options = options;
+    this.#fresh = options.firstBatch;
+    this.#next = options.firstBatch;
     this.#end = new Deadline(Number.POSITIVE_INFINITY, options.signal);
     this.#end.signal.addEventListener("abort", () => this.#changed.wake(), { once: true });
     this.#stopListening = options.generators.onChange(() => this.#meet());

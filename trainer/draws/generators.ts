@@ -58,15 +58,18 @@ export class Generators {
 
   /**
    * What the first replica (in the order of the addresses) that answers says of itself.
+   * @param pinned digest of the only fingerprint that will do; empty: any
    * @throws SpinError "unavailable" with each one's reason where none answers within `patienceMs`
    */
-  async first(patienceMs: number, signal: AbortSignal): Promise<Generator> {
+  async first(patienceMs: number, signal: AbortSignal, pinned = ""): Promise<Generator> {
     const end = performance.now() + patienceMs;
     for (;;) {
       const answers = await Promise.allSettled(
         this.channels.map(async (channel) => {
           const options = { timeoutMs: ASK_TIMEOUT_MS, signal };
-          return (await channel.call(GeneratorServiceService.getGenerator, {}, options)).generator!;
+          const { generator } = await channel.call(GeneratorServiceService.getGenerator, {}, options);
+          checkFingerprint(channel.address, generator!, pinned);
+          return generator!;
         }),
       );
       const found = answers.find((answer) => answer.status === "fulfilled");
@@ -75,7 +78,8 @@ export class Generators {
         const reasons = answers.flatMap((answer) =>
           answer.status === "rejected" ? [asSpinError(answer.reason).message] : [],
         );
-        const message = `no generator at ${this.#names.join(", ")} has answered for ${patienceMs / 1000} s`;
+        const which = pinned === "" ? "no generator" : `no generator with the fingerprint ${pinned}`;
+        const message = `${which} at ${this.#names.join(", ")} has answered for ${patienceMs / 1000} s`;
         const remedy = "start a generator, or set the trainer's GENERATOR_ADDRESS";
         throw new SpinError("unavailable", [message, ...reasons].join("; "), { remedy });
       }
@@ -120,6 +124,12 @@ export class Generators {
     this.#log.info({ joined, left }, "generators");
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** @throws SpinError "precondition" where a generator computes on something else than what the iteration began with */
+function checkFingerprint(address: string, { fingerprint }: Generator, pinned: string): void {
+  if (pinned === "" || fingerprint?.digest === pinned) return;
+  throw new SpinError("precondition", `${address} has the compute fingerprint ${fingerprint?.digest}`);
 }
 
 /** `host:port` for every address of a name. */

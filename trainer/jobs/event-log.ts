@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCode, toIoError } from "../../core/checkpoint/io-errors.js";
+import type { SpinError } from "../../core/errors.js";
 import { abortable } from "../../core/service/deadline.js";
 import { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { timestampNow } from "../timestamps.js";
@@ -22,6 +23,8 @@ export class EventLog {
   #size = 0;
   #count = 0;
   #ended = false;
+  /** Why it was left in the middle. */
+  #interruption: SpinError | undefined;
   /** The last event, where the disk would not take it. */
   #unwritten: WatchIterationResponse | undefined;
 
@@ -81,6 +84,13 @@ export class EventLog {
     await this.#file!.close();
   }
 
+  /** Ends the writing before the iteration's end: readers hear the reason once they have all events. */
+  async interrupt(reason: SpinError): Promise<void> {
+    this.#interruption = reason;
+    this.#grown.wake();
+    await this.#file!.close();
+  }
+
   /** Events with a greater sequence number, as they come, until the log has ended. */
   async *read(afterSequence: number, signal: AbortSignal): AsyncGenerator<WatchIterationResponse, void, undefined> {
     let offset = 0;
@@ -89,6 +99,7 @@ export class EventLog {
       const grown = this.#grown.wait(); // Asked before the look, so that nothing comes in between unseen.
       const [end, ended] = [this.#size, this.#ended];
       if (end === offset && ended) break;
+      if (end === offset && this.#interruption !== undefined) throw this.#interruption;
       if (end === offset) await abortable(grown, signal);
       for await (const text of this.#lines(offset, end)) {
         line += 1;

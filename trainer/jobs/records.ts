@@ -3,6 +3,7 @@ import { digestOf } from "../../core/canonical-json.js";
 import { SpinError } from "../../core/errors.js";
 import { parseConfig } from "../../core/json-config.js";
 import { Iteration, Run } from "../../proto/gen/spin/v1/trainer_service.js";
+import type { Configuration } from "../configuration.js";
 
 /** Which request made a thing: repeated, it is answered with what exists. */
 export interface Origin {
@@ -22,6 +23,10 @@ export interface IterationRecord {
   readonly origin: Origin;
   /** W3C trace context of the StartIteration call: the iteration's spans go on from there. */
   readonly traceparent: string;
+  /** Of the trainer that began it, or that was made to go on with it. */
+  configuration?: Configuration;
+  /** Changes under which it was made to go on. */
+  forced?: readonly string[];
   iteration: Iteration;
 }
 
@@ -52,7 +57,13 @@ export function findRepeated<R extends { readonly origin: Origin }>(
 const origin = z.object({ requestId: z.string(), contentDigest: z.string() });
 const message = z.record(z.string(), z.unknown());
 const runFile = z.object({ origin, run: message });
-const iterationFile = z.object({ origin, traceparent: z.string(), iteration: message });
+const iterationFile = z.object({
+  origin,
+  traceparent: z.string(),
+  configuration: z.record(z.string(), z.string()).optional(),
+  forced: z.array(z.string()).optional(),
+  iteration: message,
+});
 
 export function runToJson({ origin, run }: RunRecord): unknown {
   return { origin, run: Run.toJSON(run) };
@@ -64,8 +75,8 @@ export function runFromJson(json: unknown, file: string): RunRecord {
   return { origin: parsed.origin, run: Run.fromJSON(parsed.run) };
 }
 
-export function iterationToJson({ origin, traceparent, iteration }: IterationRecord): unknown {
-  return { origin, traceparent, iteration: Iteration.toJSON(iteration) };
+export function iterationToJson({ iteration, ...rest }: IterationRecord): unknown {
+  return { ...rest, iteration: Iteration.toJSON(iteration) };
 }
 
 /** @throws SpinError "invalid" naming the file */

@@ -97,6 +97,11 @@ export class RunStore {
     return join(this.#runsDir, runId, "iterations", iterationId, "events.jsonl");
   }
 
+  /** Where an iteration's training states are kept while it is not done. */
+  statesFolder({ runId, iterationId }: Iteration): string {
+    return join(this.#runsDir, runId, "iterations", iterationId, "states");
+  }
+
   #runFile(runId: Run["runId"]): string {
     return join(this.#runsDir, runId, "run.json");
   }
