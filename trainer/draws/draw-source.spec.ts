@@ -85,6 +85,25 @@ test("draws come in the order of their indices, whatever the order in which repl
   for (const one of two) expect(one.asked.length).toBeGreaterThan(1);
 });
 
+test("what was generated is trained on, refused or pending at every moment", async () => {
+  const liar = await generator((index) => (index % (2 * BATCH) === 0 ? withNaN(drawBatch(index)) : drawBatch(index)));
+  const honest = await generator();
+  const draws = source(await connect(liar, honest));
+  const { counts } = draws;
+  const add = () => expect(counts.generated).toBe(counts.trained + counts.refused + counts.pending);
+  let handedOut = 0;
+  for await (const _ of draws) {
+    handedOut += BATCH;
+    add();
+    expect(counts.trained).toBe(handedOut);
+    expect(counts.pending).toBeGreaterThanOrEqual(0);
+  }
+  await draws.close();
+  add();
+  expect(counts).toMatchObject({ trained: 10 * BATCH, pending: 0 });
+  expect(counts.refused).toBeGreaterThan(0);
+});
+
 test("sampling goes on while draws are consumed, but no further than the window", async () => {
   const one = await generator();
   const draws = source(await connect(one))[Symbol.asyncIterator]();

@@ -9,6 +9,7 @@ import type { DrawBatch, SamplingSpec } from "../../proto/gen/spin/v1/sampling.j
 import { Wakeup } from "../wakeup.js";
 import type { Draws } from "./check-draws.js";
 import type { Generators } from "./generators.js";
+import { SampleCounts } from "./sample-counts.js";
 
 export interface DrawSourceOptions {
   readonly spec: SamplingSpec;
@@ -73,6 +74,8 @@ export class DrawSource implements AsyncIterable<Draws> {
   #fresh: number;
   /** Batch to hand out next. */
   #next: number;
+  /** What became of what was delivered. */
+  readonly counts = new SampleCounts();
   #lonelySince: number | undefined;
   #failure: SpinError | undefined;
 
@@ -94,6 +97,7 @@ export class DrawSource implements AsyncIterable<Draws> {
       const draws = this.#ready.get(this.#next);
       if (draws !== undefined) {
         this.#ready.delete(this.#next);
+        this.counts.train(this.#batchSize);
         this.#next += 1;
         this.#changed.wake();
         yield draws;
@@ -111,6 +115,13 @@ export class DrawSource implements AsyncIterable<Draws> {
     this.#end.abort(new SpinError("cancelled", "the iteration has ended"));
     this.#end.dispose();
     await Promise.all(this.#lanes);
+    this.counts.refuse(this.#ready.size * this.#batchSize); // Nobody will ask for them any more.
+    this.#ready.clear();
+  }
+
+  /** Samples in a batch. */
+  get #batchSize(): number {
+    return this.#options.spec.settings!.batchSize;
   }
 
   /** Takes up replicas that joined. */
@@ -148,7 +159,10 @@ export class DrawSource implements AsyncIterable<Draws> {
       }
       try {
         const { draws, arrivedMs } = await this.#fetch(replica, batch);
-        if (replica.setAside) throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
+        if (replica.setAside) {
+          this.counts.refuse(this.#batchSize);
+          throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
+        }
         this.#ready.set(batch, draws);
         recordSpan("take draws", arrivedMs, epochMs(), { links: linksTo(draws.traceparent) });
         replica.failingSince = undefined;
@@ -191,16 +205,27 @@ export class DrawSource implements AsyncIterable<Draws> {
       arrivedMs = epochMs();
       return SAMPLE.responseDeserialize(message);
     };
-    for await (const response of replica.channel.stream({ ...SAMPLE, responseDeserialize }, request, options)) {
-      try {
-        draws ??= check(response.batch, firstIndex);
-      } catch (error) {
-        const { kind, message } = asSpinError(error);
-        const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
-        const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, { cause: error });
-        this.#setAside(replica, wrong);
-        throw wrong;
+    try {
+      for await (const response of replica.channel.stream({ ...SAMPLE, responseDeserialize }, request, options)) {
+        this.counts.arrive(numSamples);
+        if (draws !== undefined) {
+          this.counts.refuse(numSamples); // More than was asked for: a repetition, or a stray.
+          continue;
+        }
+        try {
+          draws = check(response.batch, firstIndex);
+        } catch (error) {
+          this.counts.refuse(numSamples);
+          const { kind, message } = asSpinError(error);
+          const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
+          const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, { cause: error });
+          this.#setAside(replica, wrong);
+          throw wrong;
+        }
       }
+    } catch (error) {
+      if (draws !== undefined) this.counts.refuse(numSamples); // The stream broke off behind them: they are asked for again.
+      throw error;
     }
     if (draws === undefined) throw new SpinError("corrupt", `the stream of samples from ${firstIndex} on was empty`);
     return { draws, arrivedMs };

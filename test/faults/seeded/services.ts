@@ -12,7 +12,7 @@ class Service {
   readonly #name: string;
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess;
-  #stopped = false;
+  #stopped: boolean = false;
   output = "";
 
   constructor(name: string, env: Readonly<Record<string, string>>) {
