@@ -2,6 +2,8 @@
 //   node save-state.mjs FOLDER points           prints the names of a save's points
 //   node save-state.mjs FOLDER ENOSPC|EIO       fails at each in turn; prints what was left each time
 //   node save-state.mjs FOLDER kill N           is killed at the N-th
+//   node save-state.mjs FOLDER whole            prints the steps of the whole states in each folder below, by number
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { arm, pointsSeen } from "./disk-faults.mjs";
 
@@ -42,7 +44,10 @@ if (what === "points") {
   arm("kill", Number(at));
   await save(folder, 3);
 } else if (what === "whole") {
-  console.log(JSON.stringify(await wholeStates(folder)));
+  const names = (await readdir(folder)).sort((a, b) => Number(a) - Number(b));
+  const all = [];
+  for (const name of names) all.push(await wholeStates(join(folder, name)));
+  console.log(JSON.stringify(all));
 } else {
   const left = [];
   for (let point = 1; ; point++) {

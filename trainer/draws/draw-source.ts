@@ -218,7 +218,9 @@ export class DrawSource implements AsyncIterable<Draws> {
           this.counts.refuse(numSamples);
           const { kind, message } = asSpinError(error);
           const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
-          const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, { cause: error });
+          const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, {
+            cause: error,
+          });
           this.#setAside(replica, wrong);
           throw wrong;
         }
