@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { computeEnvironment, processorName } from "../core/runtime/fingerprint.js";
 import { withDigest } from "../core/service/digests.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { VERSION } from "../core/version.js";
@@ -29,6 +30,7 @@ export interface RunningGenerator {
 export async function startGenerator(config: GeneratorConfig): Promise<RunningGenerator> {
   const { host, port, modelDir, cacheDir, cacheBytes, checkpointAddress, device } = config;
   const log = createLogger("generator", config.logLevel);
+  const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const threads = config.threads || availableParallelism();
   const fingerprint = withDigest(await computeEnvironment(device, threads));
   const settings = {
@@ -41,7 +43,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
     modelDir,
     cache: new CheckpointCache(join(cacheDir, "checkpoints"), cacheBytes),
     digests: new FolderDigests(),
-    source: checkpointAddress === undefined ? undefined : new CheckpointSource(checkpointAddress),
+    source: checkpointAddress === undefined ? undefined : new CheckpointSource(checkpointAddress, caller),
     log,
   });
   const release = async () => {
@@ -56,7 +58,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
       version: VERSION,
       device: device === "cpu" ? `${processorName()} (${threads} threads)` : fingerprint.instructionSet,
     };
-    const server = await startServer({ host, port, services: [generatorService(parts)], log });
+    const server = await startServer({ host, port, services: [generatorService(parts)], log, doors: config });
     server.setServing(true);
     void compute.failed.then((error) => {
       log.error({ err: error }, "nothing can be served any more");
