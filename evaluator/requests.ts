@@ -2,14 +2,24 @@ import { z } from "zod";
 import {
   checkpointRef,
   datasetRef,
+  pageToken,
   relativeName,
   requestId,
+  resourceId,
   samplerSettings,
 } from "../core/service/request-schemas.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
-import type { EvaluatedCheckpoint, EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
-import type { ListEvaluationsRequest, StartEvaluationRequest } from "../proto/gen/spin/v1/evaluator_service.js";
+import type { EvaluatedCheckpoint, EvaluationSpec, TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
+import type {
+  CancelEvaluationRequest,
+  CompareRequest,
+  GetEvaluationRequest,
+  GetReportRequest,
+  ListEvaluationsRequest,
+  StartEvaluationRequest,
+  WatchEvaluationRequest,
+} from "../proto/gen/spin/v1/evaluator_service.js";
 import type { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 
 /** Schemas of the evaluator's requests, for `checkRequest`. They hold what the comments of the proto files promise. */
@@ -30,7 +40,7 @@ const orDefault = (schema: z.ZodType<number>, value: number) =>
 
 const label = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
   .refine((text) => text !== REAL_LABEL, `another label: ${REAL_LABEL} stands for held-out real pictures`);
 
 const evaluatedCheckpoint = z.object({ label, checkpoint: checkpointRef, totalSteps: wholeNumber(0, 2 ** 32 - 1) });
@@ -69,5 +79,31 @@ export const startEvaluationRequest: z.ZodType<StartEvaluationRequest & { spec: 
 
 export const listEvaluationsRequest: z.ZodType<ListEvaluationsRequest> = z.object({
   pageSize: orDefault(wholeNumber(1, 1000), 100),
-  pageToken: z.string(),
+  pageToken,
+});
+
+export const evaluationRequest: z.ZodType<GetEvaluationRequest & CancelEvaluationRequest> = z.object({
+  evaluationId: resourceId,
+});
+
+export const watchEvaluationRequest: z.ZodType<WatchEvaluationRequest> = z.object({
+  evaluationId: resourceId,
+  afterSequence: wholeNumber(0, 2 ** 32 - 1),
+});
+
+export const compareRequest: z.ZodType<CompareRequest> = z.object({
+  evaluationId: resourceId,
+  labelA: label,
+  labelB: label,
+});
+
+/** The steps of a curve are figures that are drawn as they are. */
+const curve = z.looseObject({
+  label,
+  steps: z.array(z.unknown()).max(1_000_000),
+}) as unknown as z.ZodType<TrainingCurve>;
+
+export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
+  evaluationId: resourceId,
+  curves: z.array(curve).max(256),
 });

@@ -10,7 +10,14 @@ import type { Evaluations } from "./evaluations.js";
 import { drawResamples } from "./metrics/bootstrap.js";
 import { promptOfPictures } from "./picture-scores.js";
 import { renderReport } from "./report/page.js";
-import { listEvaluationsRequest, startEvaluationRequest } from "./requests.js";
+import {
+  compareRequest,
+  evaluationRequest,
+  getReportRequest,
+  listEvaluationsRequest,
+  startEvaluationRequest,
+  watchEvaluationRequest,
+} from "./requests.js";
 import { fileName } from "./run-evaluation.js";
 import { compareCheckpoints } from "./statistics.js";
 
@@ -32,12 +39,18 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { evaluation: await evaluations.start(requestId, request.spec!, spec) };
     },
 
-    watchEvaluation: ({ evaluationId, afterSequence }, { signal }) =>
-      evaluations.watch(evaluationId, afterSequence, signal),
+    watchEvaluation: async function* (request, { signal }) {
+      const { evaluationId, afterSequence } = checkRequest(watchEvaluationRequest, request);
+      yield* evaluations.watch(evaluationId, afterSequence, signal);
+    },
 
-    cancelEvaluation: async ({ evaluationId }) => ({ evaluation: await evaluations.cancel(evaluationId) }),
+    cancelEvaluation: async (request) => ({
+      evaluation: await evaluations.cancel(checkRequest(evaluationRequest, request).evaluationId),
+    }),
 
-    getEvaluation: async ({ evaluationId }) => ({ evaluation: evaluations.get(evaluationId) }),
+    getEvaluation: async (request) => ({
+      evaluation: evaluations.get(checkRequest(evaluationRequest, request).evaluationId),
+    }),
 
     listEvaluations: async (request) => {
       const { pageSize, pageToken } = checkRequest(listEvaluationsRequest, request);
@@ -50,7 +63,8 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { evaluations: page.map((one) => ({ ...one, results: [], real: undefined })), nextPageToken };
     },
 
-    compare: async ({ evaluationId, labelA, labelB }) => {
+    compare: async (request) => {
+      const { evaluationId, labelA, labelB } = checkRequest(compareRequest, request);
       const evaluation = finished(evaluationId);
       const { spec, numPrompts } = evaluation;
       const [a, b] = await Promise.all(
@@ -69,7 +83,8 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { comparison: compareCheckpoints(a!, b!, { resamples, prompts }).comparison };
     },
 
-    getReport: async function* ({ evaluationId, curves }) {
+    getReport: async function* (request) {
+      const { evaluationId, curves } = checkRequest(getReportRequest, request);
       const page = Buffer.from(renderReport(await buildReport(store, finished(evaluationId), curves)));
       for (let start = 0; start < page.length; start += CHUNK_BYTES) {
         yield { data: page.subarray(start, start + CHUNK_BYTES) };

@@ -4,21 +4,29 @@ import { CertificateAuthority } from "../../cli/keys/certificate-authority.js";
 import type { Role } from "../../core/service/doors/roles.js";
 import { createToken, type TokenEntry } from "../../core/service/doors/tokens.js";
 
-/** Keys of a folder: a CA, a certificate for loopback, one for a client, all in PEM files. */
+/** Files of keys, as PEM: a CA, a certificate for loopback, one for a client. */
 export interface TestKeys {
-  readonly authority: CertificateAuthority;
   readonly ca: string;
   readonly server: { readonly cert: string; readonly key: string };
   readonly client: { readonly cert: string; readonly key: string };
 }
 
-export async function writeKeys(folder: string, prefix = ""): Promise<TestKeys> {
+/** Where {@link writeKeys} puts them. */
+export function keyFiles(folder: string, prefix = ""): TestKeys {
+  const pair = (name: string) => ({
+    cert: join(folder, `${prefix}${name}.pem`),
+    key: join(folder, `${prefix}${name}-key.pem`),
+  });
+  return { ca: join(folder, `${prefix}ca.pem`), server: pair("server"), client: pair("client") };
+}
+
+export async function writeKeys(folder: string, prefix = ""): Promise<TestKeys & { authority: CertificateAuthority }> {
   const authority = await CertificateAuthority.create(`${prefix}test CA`, 1);
-  const ca = join(folder, `${prefix}ca.pem`);
-  await writeFile(ca, authority.certified.cert);
-  const server = await writeCertificate(authority, folder, `${prefix}server`, ["127.0.0.1", "localhost"]);
-  const client = await writeCertificate(authority, folder, `${prefix}client`, []);
-  return { authority, ca, server, client };
+  const files = keyFiles(folder, prefix);
+  await writeFile(files.ca, authority.certified.cert);
+  await writeCertificate(authority, folder, `${prefix}server`, ["127.0.0.1", "localhost"]);
+  await writeCertificate(authority, folder, `${prefix}client`, []);
+  return { ...files, authority };
 }
 
 /** Issues a certificate into `<name>.pem` and `<name>-key.pem`. */
@@ -28,13 +36,11 @@ export async function writeCertificate(
   name: string,
   names: readonly string[],
   days?: number,
-): Promise<{ cert: string; key: string }> {
+): Promise<void> {
   const usage = names.length > 0 ? "server" : "client";
   const { cert, key } = await authority.issue({ commonName: name, names, usage, days });
-  const files = { cert: join(folder, `${name}.pem`), key: join(folder, `${name}-key.pem`) };
-  await writeFile(files.cert, cert);
-  await writeFile(files.key, key);
-  return files;
+  await writeFile(join(folder, `${name}.pem`), cert);
+  await writeFile(join(folder, `${name}-key.pem`), key);
 }
 
 /** A tokens file with a token for each name, and the tokens themselves. */

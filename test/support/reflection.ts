@@ -53,30 +53,30 @@ export async function reflect(
   }
 }
 
+/** A connection for {@link callRaw}. */
+export function rawClient(address: string): Client {
+  return new Client(address, credentials.createInsecure());
+}
+
 /** Calls any method with bytes, and gives the status that it ends with; what it answers is thrown away. */
 export function callRaw(
-  address: string,
+  client: Client,
   { path, isStream }: Pick<ReflectedMethod, "path" | "isStream">,
   headers: readonly string[],
   request: Buffer = Buffer.alloc(0),
 ): Promise<{ code: number; details: string; metadata: Metadata }> {
-  const client = new Client(address, credentials.createInsecure());
   const metadata = new Metadata();
   for (const header of headers) metadata.add("authorization", header);
   const deadline = Date.now() + 10_000;
   return new Promise((resolve) => {
-    const end = (status: { code: number; details: string; metadata: Metadata }) => {
-      client.close();
-      resolve(status);
-    };
     if (!isStream) {
-      client.makeUnaryRequest(path, asIs, asIs, request, metadata, { deadline }, () => undefined).on("status", end);
+      client.makeUnaryRequest(path, asIs, asIs, request, metadata, { deadline }, () => undefined).on("status", resolve);
       return;
     }
     const call = client.makeServerStreamRequest(path, asIs, asIs, request, metadata, { deadline });
     call.on("error", () => undefined);
     call.on("data", () => undefined);
-    call.on("status", end);
+    call.on("status", resolve);
   });
 }
 

@@ -1,11 +1,11 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { HealthService } from "../../../proto/gen/grpc/health/v1/health.js";
 import { GeneratorServiceService } from "../../../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../../../test/support/generator-server.js";
-import { writeCertificate, writeKeys, writeTokens } from "../../../test/support/keys.js";
-import { useTemporaryFolder } from "../../../test/support/temporary-folder.js";
+import { keyFiles, type TestKeys, writeCertificate, writeKeys, writeTokens } from "../../../test/support/keys.js";
+import { useSharedFolder, useTemporaryFolder } from "../../../test/support/temporary-folder.js";
 import { until } from "../../../test/support/until.js";
 import { RpcChannel } from "../client.js";
 import { readConfig } from "../config.js";
@@ -15,6 +15,19 @@ import { openDoors } from "./open-doors.js";
 import { DOOR_SETTINGS } from "./settings.js";
 
 const folder = useTemporaryFolder();
+/** Made once: keys take long. Each test has a copy of the files, which it may change. */
+const made = useSharedFolder();
+beforeAll(async () => {
+  const { authority } = await writeKeys(made());
+  await writeCertificate(authority, made(), "old", ["127.0.0.1"], -1);
+  await writeKeys(made(), "other-");
+}, 120_000);
+
+async function keysOf(prefix = ""): Promise<TestKeys> {
+  await cp(made(), folder(), { recursive: true });
+  return keyFiles(folder(), prefix);
+}
+
 const { getGenerator } = GeneratorServiceService;
 const closers: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -57,7 +70,7 @@ describe("listening", () => {
     ["TLS alone", { serverCert: "server.pem", serverKey: "server-key.pem" }, "without tokens"],
     ["tokens alone", { tokensFile: "tokens.json" }, "without TLS"],
   ])("beyond loopback with %s is refused, with what to do", async (_, flags, message) => {
-    await writeKeys(folder());
+    await keysOf();
     await writeTokens(join(folder(), "tokens.json"), { a: "read" });
     const config = doorsOf(
       Object.fromEntries(Object.entries(flags).map(([name, file]) => [name, join(folder(), file)])),
@@ -72,7 +85,7 @@ describe("listening", () => {
   });
 
   it("beyond loopback is allowed with both, or where --insecure asks for it", async () => {
-    const keys = await writeKeys(folder());
+    const keys = await keysOf();
     await writeTokens(join(folder(), "tokens.json"), { a: "read" });
     const both = {
       serverCert: keys.server.cert,
@@ -92,8 +105,7 @@ describe("listening", () => {
     [{ serverCert: "missing.pem", serverKey: "server-key.pem" }, "does not exist"],
     [{ tokensFile: "server.pem" }, "is not JSON"],
   ])("with %p fails", async (flags, message) => {
-    const { authority } = await writeKeys(folder());
-    await writeCertificate(authority, folder(), "old", ["127.0.0.1"], -1);
+    await keysOf();
     const config = doorsOf(
       Object.fromEntries(Object.entries(flags).map(([name, file]) => [name, join(folder(), file)])),
     );
@@ -103,8 +115,8 @@ describe("listening", () => {
 
 describe("TLS", () => {
   it("says which is wrong: the CA, the name, or TLS on one side alone", async () => {
-    const keys = await writeKeys(folder());
-    const other = await writeKeys(folder(), "other-");
+    const keys = await keysOf();
+    const other = keyFiles(folder(), "other-");
     const { call, server } = await serve({ serverCert: keys.server.cert, serverKey: keys.server.key });
     await expect(call(await Caller.open({ tlsCa: keys.ca }))).resolves.toBeDefined();
     await expect(call(await Caller.open({ tlsCa: keys.ca }), "localhost")).resolves.toBeDefined();
@@ -122,8 +134,8 @@ describe("TLS", () => {
   });
 
   it("says so too where a client waits for the service to be ready", async () => {
-    const keys = await writeKeys(folder());
-    const other = await writeKeys(folder(), "other-");
+    const keys = await keysOf();
+    const other = keyFiles(folder(), "other-");
     const { server } = await serve({ serverCert: keys.server.cert, serverKey: keys.server.key });
     const channel = new RpcChannel(`127.0.0.1:${server.port}`, { caller: await Caller.open({ tlsCa: other.ca }) });
     closers.push(() => channel.close());
@@ -131,8 +143,8 @@ describe("TLS", () => {
   });
 
   it("asks clients for a certificate that its CA has signed, where there is a CLIENT_CA", async () => {
-    const keys = await writeKeys(folder());
-    const other = await writeKeys(folder(), "other-");
+    const keys = await keysOf();
+    const other = keyFiles(folder(), "other-");
     const { call } = await serve({ serverCert: keys.server.cert, serverKey: keys.server.key, clientCa: keys.ca });
     const mutual = { tlsCa: keys.ca, tlsCert: keys.client.cert, tlsKey: keys.client.key };
     await expect(call(await Caller.open(mutual))).resolves.toBeDefined();
@@ -142,8 +154,8 @@ describe("TLS", () => {
   });
 
   it("gives new connections a renewed certificate, keeps the old one where the new is wrong, and takes renewed keys as a client", async () => {
-    const keys = await writeKeys(folder());
-    const renewed = await writeKeys(folder(), "new-");
+    const keys = await keysOf();
+    const renewed = keyFiles(folder(), "other-");
     const { call, lines } = await serve({ serverCert: keys.server.cert, serverKey: keys.server.key });
     const old = await Caller.open({ tlsCa: keys.ca }, undefined, 0);
     const next = await Caller.open({ tlsCa: renewed.ca });
