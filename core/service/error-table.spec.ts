@@ -14,6 +14,7 @@ const KINDS: Readonly<Record<ErrorKind, status>> = {
   unauthenticated: status.UNAUTHENTICATED,
   forbidden: status.PERMISSION_DENIED,
   unavailable: status.UNAVAILABLE,
+  diverged: status.FAILED_PRECONDITION,
   internal: status.INTERNAL,
 };
 const received = (failure: { code: status; details: string; metadata: Metadata }): ServiceError =>

@@ -30,6 +30,8 @@ const TABLE: readonly Row[] = [
   { kind: "unauthenticated", code: status.UNAUTHENTICATED, reason: "UNAUTHENTICATED" },
   { kind: "forbidden", code: status.PERMISSION_DENIED, reason: "FORBIDDEN" },
   { kind: "unavailable", code: status.UNAVAILABLE, reason: "UNAVAILABLE" },
+  // Behind "precondition": an error of another origin with this code is that.
+  { kind: "diverged", code: status.FAILED_PRECONDITION, reason: "DIVERGED" },
   { kind: "internal", code: status.INTERNAL, reason: "INTERNAL" },
 ];
 
