@@ -1,9 +1,10 @@
-import { Command, Option } from "commander";
+import { isIP } from "node:net";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { ROLES, type Role } from "../../core/service/doors/roles.js";
-import { listOfNames, wholeNumber } from "../options.js";
+import { collect, wholeNumber } from "../options.js";
 
 interface CreateOptions {
-  readonly names: readonly string[];
+  readonly host?: readonly string[];
   readonly days: number;
 }
 
@@ -14,9 +15,12 @@ interface TokenOptions {
   readonly out?: string;
 }
 
+/** Where services are found on one machine, and in the Compose and Kubernetes files. */
+const HOSTS = ["generator", "trainer", "evaluator", "localhost", "127.0.0.1"];
+
 const EXAMPLES = `
 Examples:
-  $ spin-diffusion keys create secrets --names generator,trainer,evaluator,localhost,127.0.0.1
+  $ spin-diffusion keys create secrets --host trainer.example.org --host localhost
   $ spin-diffusion keys token secrets/tokens.json --name alice --role run --out alice.token
   $ spin-diffusion serve trainer --host 0.0.0.0 --server-cert secrets/server.pem --server-key secrets/server-key.pem \\
       --tokens-file secrets/tokens.json --tls-ca secrets/ca.pem --token-file secrets/service.token
@@ -31,19 +35,15 @@ export function keysCommand(): Command {
     .helpCommand(false)
     .addCommand(
       new Command("create")
-        .description("Make a CA, certificates for services and clients, and the services' own token, in a new folder.")
+        .description(
+          "Make a CA, certificates for services and clients, and the services' own token, in a new folder; without --host for the hosts of the Compose and Kubernetes files.",
+        )
         .argument("<folder>", "where to; must not exist")
-        .option("--names <names>", "host names and addresses of the services, between commas", listOfNames, [
-          "generator",
-          "trainer",
-          "evaluator",
-          "localhost",
-          "127.0.0.1",
-        ])
+        .option("--host <name>", "host name or address that a service is called by; again for more", collect(hostName))
         .option("--days <count>", "until the certificates and the token expire", wholeNumber(1, 3650), 365)
-        .action(async (folder: string, { names, days }: CreateOptions) => {
+        .action(async (folder: string, { host, days }: CreateOptions) => {
           const { createKeys } = await import("./create-keys.js");
-          process.stdout.write(await createKeys(folder, names, days));
+          process.stdout.write(await createKeys(folder, host ?? HOSTS, days));
         }),
     )
     .addCommand(
@@ -60,4 +60,9 @@ export function keysCommand(): Command {
         }),
     )
     .addHelpText("after", EXAMPLES);
+}
+
+function hostName(text: string): string {
+  if (isIP(text) !== 0 || /^[A-Za-z0-9*]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected a host name or an IP address.");
 }
