@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { SAMPLER_NAMES } from "../../core/diffusion/pipeline-sampler.js";
 import { decimal, listOfNames, positive, seed, wholeNumber } from "../options.js";
 import { checkpoint, jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { OBJECTIVES, RATE_SCHEDULES, type RunSettings, TIMESTEP_RULES } from "./settings.js";
@@ -56,7 +57,8 @@ export function runCommand(): Command {
     .option("--draws <count>", "draws from each sample", wholeNumber(1, 1000), 1)
     .addOption(new Option("--timesteps <rule>", "of the draws").choices(TIMESTEP_RULES).default("stratified"))
     .option("--micro-batch <count>", "draws put through the graph at once; 0: all", wholeNumber(0, 65_536_000), 0)
-    .option("--sampling-steps <count>", "DDIM steps of the opponent", wholeNumber(1, 1000), 50)
+    .option("--sampling-steps <count>", "sampling steps of the opponent", wholeNumber(1, 1000), 50)
+    .addOption(new Option("--sampler <name>", "spin-renoised: its sampler; default: ddim").choices(SAMPLER_NAMES))
     .option("--eta <share>", "η of its DDIM", decimal(0, 1), 0)
     .option("--guidance <scale>", "its classifier-free guidance; 1: none", decimal(1, 100), 7.5)
     .option("--sampling-batch <count>", "samples computed together; a divisor of --batch", wholeNumber(1, 256))

@@ -1,4 +1,4 @@
-import { CropKind, SamplerKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
+import { CropKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 import {
   ErrorReduction,
@@ -7,6 +7,7 @@ import {
   RateScheduleKind,
   SpinObjective,
 } from "../../proto/gen/spin/v1/training.js";
+import { samplerKind } from "../sampler-options.js";
 import type { IterationSettings } from "./settings.js";
 
 /** The contract's form of an iteration's settings; what does not go together, the trainer tells. */
@@ -93,8 +94,8 @@ function needsSampler({ objective }: IterationSettings): boolean {
   return objective === "spin" || objective === "spin-renoised";
 }
 
-function samplerOf({ samplingSteps, eta, guidance }: IterationSettings) {
-  return { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: samplingSteps, eta, guidanceScale: guidance };
+function samplerOf({ sampler, samplingSteps, eta, guidance }: IterationSettings) {
+  return { kind: samplerKind(sampler ?? "ddim"), numSteps: samplingSteps, eta, guidanceScale: guidance };
 }
 
 /** The largest divisor of a number that is not above a limit. */

@@ -1,3 +1,4 @@
+import type { SamplerName } from "../../core/diffusion/pipeline-sampler.js";
 import type { CheckpointRef } from "../../proto/gen/spin/v1/checkpoint.js";
 
 export const OBJECTIVES = ["spin", "spin-renoised", "sft", "dpo"] as const;
@@ -26,6 +27,8 @@ export interface IterationSettings {
   readonly warmup: number;
   readonly scheduleSteps: number;
   readonly samplingSteps: number;
+  /** Of the opponent; default: DDIM. */
+  readonly sampler?: SamplerName;
   readonly eta: number;
   readonly guidance: number;
   readonly promptDropout: number;
