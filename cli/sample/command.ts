@@ -2,6 +2,7 @@ import { Command, Option } from "commander";
 import { SAMPLER_NAMES, type SamplerName } from "../../core/diffusion/pipeline-sampler.js";
 import { SPACINGS, type TimestepSpacing } from "../../core/diffusion/timestep-spacing.js";
 import { SpinError } from "../../core/errors.js";
+import { DEVICE_FORMS } from "../../core/graph/device.js";
 import { decimal, seed, wholeNumber } from "../options.js";
 
 interface SampleOptions {
@@ -23,6 +24,7 @@ interface SampleOptions {
   readonly variant?: string;
   readonly lora?: string;
   readonly loraScale?: number;
+  readonly device: string;
   readonly threads?: number;
   readonly json?: boolean;
 }
@@ -67,15 +69,26 @@ export function sampleCommand(): Command {
     .option("--num <count>", "pictures, made together", wholeNumber(1, 256), 1)
     .option("--out <path>", "a .png file, or a folder for several", "sample.png")
     .option("--variant <name>", "weight files to open, as fp16; default: those without a variant")
+    .addOption(new Option("--device <name>", `where it computes: ${DEVICE_FORMS}`).default("cpu").env("DEVICE"))
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)
     .action(async (options: SampleOptions) => {
       const { samplePictures } = await import("./sample-pictures.js");
-      const { num: count, out, json, lora: path, loraScale, karras: karrasSigmas, ...settings } = options;
+      const {
+        num: count,
+        out,
+        json,
+        device: named,
+        lora: path,
+        loraScale,
+        karras: karrasSigmas,
+        ...settings
+      } = options;
       if (path === undefined && loraScale !== undefined) throw loraMissing();
       const lora = path === undefined ? undefined : { path, scale: loraScale ?? 1 };
-      const result = await samplePictures({ ...settings, karrasSigmas, count, lora }, out);
+      const device = await (await import("../../core/runtime/devices.js")).requireDevice(named, "--device");
+      const result = await samplePictures({ ...settings, device, karrasSigmas, count, lora }, out);
       if (json) process.stdout.write(`${JSON.stringify({ ...result, seed: String(options.seed) })}\n`);
       else for (const file of result.files) process.stdout.write(`${file}\n`);
     });

@@ -4,6 +4,7 @@ import { fromTensor, type RgbImage } from "../../core/data/image.js";
 import { createPipelineSampler, type SamplerChoice } from "../../core/diffusion/pipeline-sampler.js";
 import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
 import { SpinError } from "../../core/errors.js";
+import type { Device } from "../../core/graph/device.js";
 import { sizeOf } from "../../core/graph/value.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
 import { type Conditions, repeatConditions, type UnetConditions, wholePicture } from "../../core/runtime/conditions.js";
@@ -34,6 +35,8 @@ export interface RenderSettings extends Pick<SamplerChoice, "spacing" | "karrasS
   readonly variant?: string;
   /** A LoRA's file or folder, and how much of it is added to the UNet's weights. */
   readonly lora?: { readonly path: string; readonly scale: number };
+  /** Where it computes; default: the CPU. */
+  readonly device?: Device;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
 }
@@ -53,7 +56,10 @@ export async function renderPictures(
   onNote: (note: string) => void = () => undefined,
 ): Promise<RgbImage[]> {
   const { count } = settings;
-  const pipeline = await Pipeline.load(await openModel(settings), { threads: settings.threads });
+  const pipeline = await Pipeline.load(await openModel(settings), {
+    threads: settings.threads,
+    device: settings.device,
+  });
   for (const note of pipeline.model.notes ?? []) onNote(note);
   try {
     const { sampler: kind, steps: numSteps } = settings;
