@@ -1,4 +1,4 @@
-/** What a field of a request is, and so which values of it are hostile. Enums and the lengths of lists need no row. */
+/** What a field of a request is, and so which values of it are hostile. Enums, switches and the lengths of lists need no row. */
 export type FieldKind =
   /** An identifier or a label: one harmless segment. */
   | "id"
@@ -9,7 +9,7 @@ export type FieldKind =
   | "text"
   /** A number that decides how much is computed, read or kept, or that mathematics needs within bounds. */
   | "size"
-  /** Every value of its type is harmless: a seed, a place in a stream, a switch, or what the comment says. */
+  /** Every value of its type is harmless: a seed, a place in a stream, or what the comment says. */
   | "any";
 
 /** Kinds of fields by message, for every message that is part of a request. */
@@ -32,9 +32,9 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     threads: "size",
     clip_skip: "size",
   },
-  SamplingSpec: { seed: "any", iteration: "size", compute_fingerprint: "digest" },
+  SamplingSpec: { seed: "any", iteration: "size", compute_fingerprint: "digest", earlier_share: "size" },
   SampleTrajectoriesRequest: { first_index: "size", num_samples: "size" },
-  RenderImagesRequest: { height: "size", width: "size", batch_size: "size", include_latents: "any" },
+  RenderImagesRequest: { height: "size", width: "size", batch_size: "size" },
   RenderItem: {
     prompt: "text",
     caption_index: "any", // Beyond the data set's end it is refused where the set is known.
@@ -48,11 +48,14 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     batch_size: "size",
     micro_batch_size: "size",
     checkpoint_interval: "size",
+    earlier_share: "size",
   },
+  DivergenceStop: { patience: "size", margin: "size", error_rise: "size", real_error_rise: "size" },
   LoraSettings: { rank: "size", alpha: "size", target_modules: "path" },
   SpinObjective: { beta: "size", lambda: "size" },
+  SpinExactObjective: { lambda: "size" },
   SpinRenoisedObjective: { beta: "size" },
-  DpoObjective: { beta: "size" },
+  DpoObjective: { beta: "size", ipo_tau: "size" },
   OptimizerSettings: {
     learning_rate: "size",
     beta1: "size",
@@ -108,6 +111,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     learning_rate: "any",
     wait_seconds: "any",
     compute_seconds: "any",
+    saturated_share: "any",
   },
 };
 

@@ -113,7 +113,7 @@ function* hostileValues(field: DescField): Generator<{ value?: unknown; isList?:
     field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")
       ? field.scalar
       : undefined;
-  if (scalar === undefined) return;
+  if (scalar === undefined || scalar === ScalarType.BOOL) return;
   const kind = kindOf(field);
   if (kind === "any") return;
   if (kind !== "size") for (const value of HOSTILE_TEXTS[kind]) yield { value };

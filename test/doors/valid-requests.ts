@@ -67,6 +67,7 @@ const iteration = {
   microBatchSize: 4,
   checkpointInterval: 1,
   lora: { rank: 4, alpha: 4, targetModules: ["to_q"] },
+  divergenceStop: { patience: 3, margin: 3, errorRise: 0.1, realErrorRise: 0.1 },
 };
 const spin = { errorSpace: ErrorSpace.ERROR_SPACE_MU, reduction: ErrorReduction.ERROR_REDUCTION_SUM };
 const start = (objective: object, sampling: object = settings) =>
@@ -94,7 +95,16 @@ const render = (caption: object) =>
 export const VALID_REQUESTS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "/spin.v1.GeneratorService/SampleTrajectories": [
     bytes(SampleTrajectoriesRequest, {
-      spec: { checkpoint, dataset, seed: 1n, iteration: 1, form: SampleForm.SAMPLE_FORM_TRAJECTORY, settings },
+      spec: {
+        checkpoint,
+        dataset,
+        seed: 1n,
+        iteration: 1,
+        form: SampleForm.SAMPLE_FORM_TRAJECTORY,
+        settings,
+        earlierCheckpoints: [checkpoint],
+        earlierShare: 0.5,
+      },
       firstIndex: 2,
       numSamples: 2,
     }),
