@@ -1,5 +1,5 @@
-import { Caller } from "../core/service/doors/caller.js";
 import { requireDevice } from "../core/runtime/devices.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { BaseModels } from "./base-models.js";

@@ -58,6 +58,7 @@ const settings = {
   batchSize: 2,
   threads: 1,
 };
+const wholeTrajectories = { ...settings, timestepChoice: TimestepChoice.TIMESTEP_CHOICE_ALL, drawsPerSample: 5 };
 const iteration = {
   displayName: "one",
   sampling: settings,
@@ -120,6 +121,7 @@ export const VALID_REQUESTS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "/spin.v1.TrainerService/StartIteration": [
     start({ $case: "spin", value: { ...spin, weight: { $case: "beta", value: 1 } } }),
     start({ $case: "spin", value: { ...spin, weight: { $case: "lambda", value: 1 } } }),
+    start({ $case: "spinExact", value: { ...spin, lambda: 1 } }, wholeTrajectories),
     start({ $case: "spinRenoised", value: { beta: 1 } }),
     start({ $case: "sft", value: {} }, { ...settings, sampler: undefined }),
     start({ $case: "dpo", value: { beta: 1 } }, { ...settings, sampler: undefined }),
