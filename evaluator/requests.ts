@@ -39,7 +39,7 @@ function areDistinct(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;
 }
 
-const evaluationSpec: z.ZodType<CheckedSpec> = z
+export const evaluationSpec: z.ZodType<CheckedSpec> = z
   .object({
     checkpoints: z
       .array(evaluatedCheckpoint)
@@ -65,6 +65,7 @@ const evaluationSpec: z.ZodType<CheckedSpec> = z
 export const startEvaluationRequest: z.ZodType<StartEvaluationRequest & { spec: CheckedSpec }> = z.object({
   requestId,
   spec: evaluationSpec,
+  resume: z.boolean().optional(),
 });
 
 export const listEvaluationsRequest: z.ZodType<ListEvaluationsRequest> = z.object({

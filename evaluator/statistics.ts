@@ -46,7 +46,7 @@ export async function resultOf(
   const scores = [...measured.scores].map(([scorer, all], i) => ({
     scorer,
     ...summarise(all),
-    winRate: wins?.each[i]!.winRate,
+    winRate: wins?.each[i]?.winRate,
   }));
   return {
     label: measured.label,
