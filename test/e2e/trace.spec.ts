@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readSpans } from "../../bench/streaming-cost/read-spans.js";
+import { readSpans } from "../../core/service/read-spans.js";
 import { streamingCost } from "../../bench/streaming-cost/streaming-cost.js";
 import { withSpan } from "../../core/service/tracing.js";
 import { channelTo, freePorts, startTestGenerator, startTestTrainer } from "../support/services.js";
