@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { containedPath } from "../core/contained-path.js";
 import { withSpan } from "../core/service/tracing.js";
 import { type EvaluationNotes, type EvaluationParts, EvaluationRun, type EvaluationTask } from "./evaluation-run.js";
 import { drawResamples } from "./metrics/bootstrap.js";
@@ -41,8 +41,8 @@ async function loadScorers(
   signal: AbortSignal,
 ): Promise<ActiveScorer[]> {
   const active: ActiveScorer[] = [];
-  for (const name of scorers) {
-    const folder = join(modelDir, name);
+  for (const [index, name] of scorers.entries()) {
+    const folder = await containedPath(modelDir, name, { field: `spec.scorers[${index}]` });
     active.push({ name, folder, ...(await worker.call("load", { folder, ...session }, { signal })) });
   }
   return active;
