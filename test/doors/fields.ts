@@ -93,9 +93,10 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
   CancelEvaluationRequest: { evaluation_id: "id" },
   GetEvaluationRequest: { evaluation_id: "id" },
   ListEvaluationsRequest: { page_size: "size", page_token: "id" },
-  CompareRequest: { evaluation_id: "id", label_a: "id", label_b: "id" },
-  GetReportRequest: { evaluation_id: "id" },
-  TrainingCurve: { label: "id" },
+  CompareRequest: { evaluation_id: "id", label_a: "id", label_b: "id", evaluation_id_b: "id" },
+  GetTableRequest: { evaluation_id: "id", labels: "id" },
+  GetReportRequest: { evaluation_id: "id", reference_label: "text" },
+  TrainingCurve: { label: "text" },
   // Figures that the caller has watched, drawn as they are.
   StepMetrics: {
     step: "any",
@@ -114,6 +115,9 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     saturated_share: "any",
   },
 };
+
+/** Messages that are shown as they come, escaped, and that decide nothing: what is in them is not walked. */
+export const SHOWN: ReadonlySet<string> = new Set(["GetReportRequest.lineage", "GetReportRequest.timeline"]);
 
 /** Lists whose length only the size of a message bounds. */
 export const UNBOUNDED_LISTS: ReadonlySet<string> = new Set(["TrainingCurve.steps"]);

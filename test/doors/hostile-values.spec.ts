@@ -19,7 +19,7 @@ import { FILE_DESCRIPTORS } from "../../proto/gen/descriptors.js";
 import { type AllServices, startAllServices } from "../support/all-services.js";
 import { callRaw, type ReflectedMethod, rawClient, reflect } from "../support/reflection.js";
 import { useSharedFolder } from "../support/temporary-folder.js";
-import { FIELDS, type FieldKind, HOSTILE_NUMBERS, HOSTILE_TEXTS, UNBOUNDED_LISTS } from "./fields.js";
+import { FIELDS, type FieldKind, HOSTILE_NUMBERS, HOSTILE_TEXTS, SHOWN, UNBOUNDED_LISTS } from "./fields.js";
 import { VALID_REQUESTS } from "./valid-requests.js";
 
 /** Walks every field of every request of running services. A field or method that somebody adds is walked too, and asks for a row. */
@@ -61,6 +61,8 @@ interface Attack {
   readonly request: Uint8Array;
 }
 
+const isShown = (field: DescField) => SHOWN.has(`${nameOf(field)}.${field.name}`);
+
 /** Every hostile value in every field that the request sets or could set, one at a time. */
 function* attacks(type: DescMessage, valid: Uint8Array, seen: Set<string>): Generator<Attack> {
   const root = () => reflectMessage(type, fromBinary(type, valid));
@@ -95,11 +97,12 @@ function* places(message: ReflectMessage, prefix: string, at: Place["at"] = (roo
     const path = `${prefix}${field.name}`;
     if (field.oneof !== undefined && !message.isSet(field)) continue; // Another request has that case.
     if (field.fieldKind === "message") {
-      if (message.isSet(field)) yield* places(message.get(field), `${path}.`, (root) => at(root).get(field));
+      if (message.isSet(field) && !isShown(field))
+        yield* places(message.get(field), `${path}.`, (root) => at(root).get(field));
     } else if (field.fieldKind === "list") {
       if (message.get(field).size === 0) continue;
       yield { path, field, at };
-      if (field.listKind !== "message") continue;
+      if (field.listKind !== "message" || isShown(field)) continue;
       const inner = (root: ReflectMessage) => at(root).get(field).get(0) as ReflectMessage;
       yield* places(message.get(field).get(0) as ReflectMessage, `${path}[0].`, inner);
     } else yield { path, field, at };
@@ -185,6 +188,7 @@ function collect(type: DescMessage, into: Set<string>): void {
       field.fieldKind === "message" || (field.fieldKind === "list" && field.listKind === "message")
         ? field.message
         : undefined;
+    if (isShown(field)) continue;
     if (inner === undefined || field.fieldKind === "list") into.add(`${nameOf(field)}.${field.name}`);
     if (inner !== undefined) collect(inner, into);
   }

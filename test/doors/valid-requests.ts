@@ -8,6 +8,7 @@ import {
   CompareRequest,
   GetEvaluationRequest,
   GetReportRequest,
+  GetTableRequest,
   ListEvaluationsRequest,
   StartEvaluationRequest,
   WatchEvaluationRequest,
@@ -155,8 +156,15 @@ export const VALID_REQUESTS: Readonly<Record<string, readonly Uint8Array[]>> = {
   "/spin.v1.EvaluatorService/CancelEvaluation": [bytes(CancelEvaluationRequest, { evaluationId: "none" })],
   "/spin.v1.EvaluatorService/GetEvaluation": [bytes(GetEvaluationRequest, { evaluationId: "none" })],
   "/spin.v1.EvaluatorService/ListEvaluations": [bytes(ListEvaluationsRequest, { pageSize: 10 })],
-  "/spin.v1.EvaluatorService/Compare": [bytes(CompareRequest, { evaluationId: "none", labelA: "a", labelB: "b" })],
+  "/spin.v1.EvaluatorService/Compare": [
+    bytes(CompareRequest, { evaluationId: "none", labelA: "a", labelB: "b", evaluationIdB: "none" }),
+  ],
+  "/spin.v1.EvaluatorService/GetTable": [bytes(GetTableRequest, { evaluationId: "none", labels: ["a"] })],
   "/spin.v1.EvaluatorService/GetReport": [
-    bytes(GetReportRequest, { evaluationId: "none", curves: [{ label: "one", steps: [{ step: 1, loss: 0.69 }] }] }),
+    bytes(GetReportRequest, {
+      evaluationId: "none",
+      curves: [{ label: "one", steps: [{ step: 1, loss: 0.69 }] }],
+      referenceLabel: "base",
+    }),
   ],
 };

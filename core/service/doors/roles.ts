@@ -50,6 +50,7 @@ export const ACCESS: ReadonlyMap<string, Access> = new Map([
     getEvaluation: "read",
     listEvaluations: "read",
     compare: "read",
+    getTable: "read",
     getReport: "read",
   }),
   // Probes carry no token, and learn one bit.
