@@ -133,7 +133,7 @@ const NAMES = [
   "a b",
   "a\\..\\b",
   "ﬀ",
-  "x".repeat(100_000),
+  "x".repeat(20_000),
 ];
 
 /** Values that a field of a kind must refuse. */
@@ -147,9 +147,9 @@ export const HOSTILE_TEXTS: Readonly<Record<Exclude<FieldKind, "any" | "size">, 
     `sha256:${"A".repeat(64)}`,
     `sha512:${"a".repeat(64)}`,
     "a\u0000",
-    "x".repeat(100_000),
+    "x".repeat(20_000),
   ],
-  text: ["x".repeat(100_000)],
+  text: ["x".repeat(20_000)],
 };
 
 /** Numbers that a `size` must refuse, by the type of its field. */
