@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { context } from "@opentelemetry/api";
 import { digestOf } from "../core/canonical-json.js";
+import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import { asSpinError, reasonOf } from "../core/service/error-table.js";
 import type { Logger } from "../core/service/logging.js";
@@ -151,7 +151,7 @@ export class Evaluations {
   }
 
   async #requireScorer(name: string, index: number): Promise<void> {
-    const folder = join(this.#parts.modelDir, name);
+    const folder = await containedPath(this.#parts.modelDir, name, { field: `spec.scorers[${index}]` });
     if (
       await stat(folder).then(
         (found) => found.isDirectory(),

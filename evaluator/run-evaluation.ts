@@ -1,6 +1,6 @@
-import { join } from "node:path";
 import sharp from "sharp";
 import { canonicalJson } from "../core/canonical-json.js";
+import { containedPath } from "../core/contained-path.js";
 import { decodeImage, encodeImage } from "../core/data/image.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
@@ -96,8 +96,8 @@ async function loadScorers(
   signal: AbortSignal,
 ): Promise<ActiveScorer[]> {
   const active: ActiveScorer[] = [];
-  for (const name of scorers) {
-    const folder = join(modelDir, name);
+  for (const [index, name] of scorers.entries()) {
+    const folder = await containedPath(modelDir, name, { field: `spec.scorers[${index}]` });
     active.push({ name, folder, ...(await worker.call("load", { folder, ...session }, { signal })) });
   }
   return active;

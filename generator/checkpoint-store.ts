@@ -5,6 +5,7 @@ import type { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { linkOrCopy } from "../core/checkpoint/link-file.js";
 import { MANIFEST_FILE, type Manifest, type ManifestFile, readManifest } from "../core/checkpoint/manifest.js";
 import { MODEL_INDEX } from "../core/checkpoint/model-index.js";
+import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import { abortable } from "../core/service/deadline.js";
 import type { Logger } from "../core/service/logging.js";
@@ -72,7 +73,7 @@ export class CheckpointStore {
   /** The folder that a reference names; undefined where there is none but a digest to go by. */
   async #named(ref: CheckpointRef, field: string): Promise<CheckpointFolder | undefined> {
     const { modelDir, digests } = this.#parts;
-    const folder = join(modelDir, ref.modelName);
+    const folder = await containedPath(modelDir, ref.modelName, { field: `${field}.model_name` });
     if (!(await isFolder(folder))) {
       if (ref.digest !== "") return undefined;
       throw new SpinError("notFound", `there is no model "${ref.modelName}" under MODEL_DIR (${modelDir})`, {

@@ -77,7 +77,7 @@ const methods: ComputeMethods = {
     });
   },
 
-  async draws({ checkpoint, spec, stamp }, signal) {
+  async draws({ checkpoint, opponent, spec, stamp }, signal) {
     const { proceed, beforeRun, elapsed, cost } = meter("sampling", signal);
     const job = drawJob(spec, stamp.firstIndex);
     const settings = spec.settings!;
@@ -90,7 +90,8 @@ const methods: ComputeMethods = {
     checkMessageSize(job, settings.batchSize, latentShape, model.conditionSize);
     const { encoder } = configured();
     const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
-    const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
+    const other = opponent && (await configured().models.beside(checkpoint, opponent));
+    const draws = await sampleDraws(model.frozen, job, inputs, beforeRun, other?.frozen);
     const seconds = elapsed();
     const message = encodeDraws({ draws, latentShape, conditions: unetConditions(inputs), seconds }, stamp);
     return { message, encodeSeconds: elapsed() - seconds, cost: cost() };

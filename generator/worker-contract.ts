@@ -27,6 +27,8 @@ export interface BatchCost {
 
 export interface DrawsRequest {
   readonly checkpoint: CheckpointFolder;
+  /** The earlier opponent that draws the synthetic side; absent where the checkpoint does. */
+  readonly opponent?: CheckpointFolder;
   /** A checked spec. */
   readonly spec: SamplingSpec;
   /** What the batch is stamped with; its first sample says which batch to compute. */

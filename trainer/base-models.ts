@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { MODEL_INDEX } from "../core/checkpoint/model-index.js";
+import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { Checkpoints } from "./checkpoints.js";
@@ -45,7 +46,7 @@ export class BaseModels {
   }
 
   async #named({ digest, modelName }: CheckpointRef): Promise<{ folder: string; ref: CheckpointRef }> {
-    const folder = join(this.#modelDir, modelName);
+    const folder = await containedPath(this.#modelDir, modelName, { field: "base.model_name" });
     const found = (await this.#digests.manifest(folder)).digest;
     if (digest === "" || digest === found) return { folder, ref: { digest: found, modelName } };
     throw new SpinError("precondition", `${folder} has the digest ${found}, expected ${digest}`, {

@@ -45,6 +45,7 @@ export async function trainIteration(
       number: job.iteration.number,
       baseDigest: job.iteration.baseDigest,
       dataset: job.dataset,
+      earlierDigests: job.earlierDigests,
       computeFingerprint: fingerprint!.digest,
     });
     const objective = objectiveSettings(spec.objective);
@@ -71,7 +72,7 @@ export async function trainIteration(
       seed: job.run.seed,
       iteration: job.iteration.number,
     };
-    const build = { kind: objective.kind, shapes, session: { threads, device }, adapter };
+    const build = { objective, shapes, session: { threads, device }, adapter };
     await worker.call("build", build, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
     const precision = isExact && device === "cpu" ? "float32" : "reduced";

@@ -17,9 +17,13 @@ import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
 import type { DType, Node, Shape, TensorType, Value } from "./value.js";
 
+/** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
+export type StoredDType = DType | "bfloat16" | "float64";
+
 /** Where an initializer's bytes lie: a file that onnxruntime maps. */
 export interface ExternalTensor {
-  readonly dtype: DType;
+  /** As stored. Another type than the parameter's is converted: once, or, where that is as fast, at each run. */
+  readonly dtype: StoredDType;
   readonly shape: Shape;
   /** Path as onnxruntime resolves it: relative to the model file, or a name given in `externalData`. */
   readonly location: string;
@@ -43,9 +47,11 @@ export interface EmittedModel {
 const OPSET = 21n;
 const IR_VERSION = 10n;
 
-const DATA_TYPES: Record<DType, TensorProto_DataType> = {
+const DATA_TYPES: Record<StoredDType, TensorProto_DataType> = {
   float32: TensorProto_DataType.FLOAT,
   float16: TensorProto_DataType.FLOAT16,
+  bfloat16: TensorProto_DataType.BFLOAT16,
+  float64: TensorProto_DataType.DOUBLE,
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
 };
@@ -64,13 +70,18 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   const lowered = lower(Object.values(outputs), { isFed });
   const inputs = new Map<string, TensorType>();
   const names = new Map<Value, string>();
-  for (const node of topologicalOrder(lowered)) {
+  const order = topologicalOrder(lowered);
+  const needed = neededAsConstants(order);
+  for (const node of order) {
     const { definition } = node;
     if (definition === INPUT || definition === PARAMETER) {
       const leaf = node.attributes as LeafAttributes;
       const bound = definition === PARAMETER ? options.external?.(leaf.name) : undefined;
-      if (bound !== undefined) writer.external(leaf, bound);
-      else addInput(inputs, leaf);
+      if (bound !== undefined) {
+        names.set(node.outputs[0]!, writer.external(leaf, bound, needed.has(node.outputs[0]!)));
+        continue;
+      }
+      addInput(inputs, leaf);
     }
     emitNode(writer, node, names);
   }
@@ -87,6 +98,14 @@ function emitNode(writer: GraphWriter, node: Node, names: Map<Value, string>): v
   node.outputs.forEach((value, i) => {
     names.set(value, given[i] ?? "");
   });
+}
+
+/**
+ * Values that some operator would rather have as constants. Other weights that are stored in another type than they compute in are converted as
+ * they are used, and only the file's own bytes stay in memory: constants would take the room of float32 twice, converted and laid out.
+ */
+function neededAsConstants(order: readonly Node[]): Set<Value> {
+  return new Set(order.flatMap(({ definition, inputs }) => (definition.needsNoConstants ? [] : inputs)));
 }
 
 function addInput(inputs: Map<string, TensorType>, { name, shape, dtype }: LeafAttributes): void {
@@ -112,6 +131,8 @@ class GraphWriter implements Emitter {
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #computed = new Set<string>();
   readonly #public = new Map<string, string>();
+  /** Initializers that could be fed, and so are no constants to the runtime. */
+  readonly #defaults = new Map<string, ExternalTensor>();
   #count = 0;
 
   node(opType: string, inputs: readonly string[], attributes: Attributes = {}, outputs = 1): readonly string[] {
@@ -163,7 +184,11 @@ class GraphWriter implements Emitter {
     return name;
   }
 
-  external(leaf: LeafAttributes, tensor: ExternalTensor): void {
+  /**
+   * @param asConstant whether a tensor that has to be converted is to be a constant nonetheless.
+   * @returns the name of the tensor as the graph takes it.
+   */
+  external(leaf: LeafAttributes, tensor: ExternalTensor, asConstant: boolean): string {
     if (tensor.shape.join() !== leaf.shape.join()) {
       const message = `the tensor "${leaf.name}" has shape [${tensor.shape}], the model needs [${leaf.shape}]`;
       throw new SpinError("invalid", message, { tensor: leaf.name, file: tensor.location });
@@ -180,6 +205,9 @@ class GraphWriter implements Emitter {
         entry("length", tensor.byteLength),
       ],
     });
+    if (tensor.dtype === leaf.dtype) return leaf.name;
+    if (!asConstant) this.#defaults.set(leaf.name, tensor);
+    return this.node("Cast", [leaf.name], { to: { int: DATA_TYPES[leaf.dtype] } })[0]!;
   }
 
   /** Gives a value its public name: by renaming, or by a copy where it has one already (inputs, shared outputs). */
@@ -193,7 +221,7 @@ class GraphWriter implements Emitter {
       name: "spin",
       node: this.#nodes.map((node) => ({ ...node, input: this.#named(node.input), output: this.#named(node.output) })),
       initializer: [...this.#initializers.values()],
-      input: [...inputs].map(([name, type]) => valueInfo(name, type)),
+      input: [...inputs, ...this.#defaults].map(([name, type]) => valueInfo(name, type)),
       output: Object.entries(outputs).map(([name, type]) => valueInfo(name, type)),
     };
     const opsetImport: MessageInitShape<typeof OperatorSetIdProtoSchema>[] = [
@@ -226,7 +254,10 @@ function attributeProto(name: string, value: Attribute): MessageInitShape<typeof
   return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value.string) };
 }
 
-function valueInfo(name: string, { shape, dtype }: TensorType): MessageInitShape<typeof ValueInfoProtoSchema> {
+function valueInfo(
+  name: string,
+  { shape, dtype }: Pick<ExternalTensor, "shape" | "dtype">,
+): MessageInitShape<typeof ValueInfoProtoSchema> {
   const dim = shape.map((extent) => ({ value: { case: "dimValue" as const, value: BigInt(extent) } }));
   const tensorType = { elemType: DATA_TYPES[dtype], shape: { dim } };
   return { name, type: { value: { case: "tensorType", value: tensorType } } };

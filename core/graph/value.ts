@@ -45,6 +45,8 @@ export interface Target {
 /** Everything the engine knows of one operator. */
 export interface OpDefinition<A> {
   readonly name: string;
+  /** Whether it is as fast with weights that the runtime could not lay out beforehand. */
+  readonly needsNoConstants?: true;
   /** Types of the outputs; throws through {@link shapeError} where the inputs do not fit. */
   infer(inputs: readonly Value[], attributes: A): readonly TensorType[];
   /** The same by other operators, where the target computes those faster; absent or undefined: as it is. */

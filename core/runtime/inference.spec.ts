@@ -5,7 +5,7 @@ import { openSafetensors } from "../checkpoint/safetensors.js";
 import { openSafetensorsSet } from "../checkpoint/safetensors-set.js";
 import { writeSafetensors } from "../checkpoint/write-safetensors.js";
 import { input } from "../graph/ops/index.js";
-import { linear } from "../nn/layers.js";
+import { conv2d, embedding, linear } from "../nn/layers.js";
 import type { Parameters } from "../nn/parameters.js";
 import { createInference } from "./inference.js";
 
@@ -36,6 +36,31 @@ test.each([
   ["F64", "BF16"],
 ] as const)("weights in %s with biases in %s compute the same", async (weight, bias) => {
   expect(await run(weight, bias)).toEqual([0.5 - 4 + 1 + 1, 3 + 2 - 0.5 - 4]);
+});
+
+test("a convolution's kernel and an embedding's table in F16 compute the same as in F32", async () => {
+  const both = (p: Parameters) => ({
+    y: conv2d(p.at("conv"), input("x", [1, 2, 2, 2]), 3, { kernel: 1 }),
+    rows: embedding(p.at("table"), input("ids", [2], "int64"), 3, 2),
+  });
+  const results: number[][][] = [];
+  for (const dtype of ["F32", "F16"] as const) {
+    const path = join(folder(), `${dtype}.safetensors`);
+    await writeSafetensors(path, [
+      { name: "conv.weight", dtype, shape: [3, 2, 1, 1], data: WEIGHT },
+      { name: "conv.bias", dtype, shape: [3], data: Float32Array.of(1, -4, 0.5) },
+      { name: "table.weight", dtype, shape: [3, 2], data: WEIGHT },
+    ]);
+    const session = await createInference(both, await openSafetensors(path));
+    const { y, rows } = await session.run({
+      x: Float32Array.of(1, 2, 4, 8, -1, -2, -4, -8),
+      ids: BigInt64Array.of(2n, 0n),
+    });
+    await session.release();
+    results.push([[...y!], [...rows!]]);
+  }
+  expect(results[1]).toEqual(results[0]);
+  expect(results[1]![1]).toEqual([1, -0.125, 0.5, -2]);
 });
 
 test.each([

@@ -4,7 +4,7 @@ import { toIoError } from "../checkpoint/io-errors.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
 import type { TensorInfo } from "../checkpoint/safetensors-header.js";
 import { SpinError } from "../errors.js";
-import { type EmitOptions, emitModel } from "../graph/onnx.js";
+import { type EmitOptions, emitModel, type StoredDType } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
 import { type Shape, sizeOf, type Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
@@ -16,7 +16,7 @@ export interface BoundWeights extends Pick<SessionOptions, "externalData" | "wei
 
 /**
  * Compiles a model with its weights bound as constants, so that onnxruntime may lay them out for its kernels.
- * Where all are F32, tensors are mapped from the file, at their offsets; otherwise they are read and converted in memory.
+ * Tensors are mapped from the file, at their offsets, whatever floating-point type they have there; computed ones are read into memory.
  *
  * @param build makes the outputs from parameters under the file's names.
  * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
@@ -36,16 +36,26 @@ export async function createInference(
 /** Values in memory lie in buffers of about this size: there is a limit to one buffer of JavaScript. */
 const BUFFER_BYTES = 2 ** 30;
 
+/** Floating-point types of weight files, as graphs call them. */
+const STORED: ReadonlyMap<string, StoredDType> = new Map([
+  ["F64", "float64"],
+  ["F32", "float32"],
+  ["F16", "float16"],
+  ["BF16", "bfloat16"],
+]);
+
 /**
- * Where each parameter's bytes lie: in the files where all are F32 there, else all in memory, since onnxruntime takes external
- * data either from the files of one folder or from buffers.
+ * Where each parameter's bytes lie: in the files, unless some are computed or the files lie in several folders: then all in memory,
+ * since onnxruntime takes external data either from the files of one folder or from buffers.
  *
  * @param shapes of the parameters to bind; others are not bound.
  * @throws SpinError "invalid" naming file and tensor where one is missing or has another shape.
  */
 export async function bindWeights(shapes: ReadonlyMap<string, Shape>, weights: SafetensorsFile): Promise<BoundWeights> {
   const tensors = new Map([...shapes].map(([name, shape]) => [name, expectTensor(weights, name, shape)]));
-  const isMapped = [...tensors].every(([name, { dtype }]) => dtype === "F32" && !weights.computed?.has(name));
+  const isMapped = [...tensors].every(
+    ([name, { dtype, strides }]) => STORED.has(dtype) && strides === undefined && !weights.computed?.has(name),
+  );
   return (isMapped ? await mapFiles(tensors) : undefined) ?? (await readIntoBuffers(tensors, weights));
 }
 
@@ -61,8 +71,8 @@ async function mapFiles(tensors: ReadonlyMap<string, TensorInfo>): Promise<Bound
   const external = (name: string) => {
     const tensor = tensors.get(name);
     if (tensor === undefined) return undefined;
-    const { file, shape, offset, byteLength } = tensor;
-    return { dtype: "float32" as const, shape, location: basename(files.get(file)!), offset, byteLength };
+    const { file, dtype, shape, offset, byteLength } = tensor;
+    return { dtype: STORED.get(dtype)!, shape, location: basename(files.get(file)!), offset, byteLength };
   };
   return { external, weightsFolder: folder };
 }

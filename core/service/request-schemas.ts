@@ -116,7 +116,7 @@ export const samplingSettings: z.ZodType<SamplingSettings> = z.object({
 /** Settings that suit the form of the draws: a trainer knows the form from the objective, a spec names it. */
 export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSettings> {
   const trajectory = form === SampleForm.SAMPLE_FORM_TRAJECTORY;
-  const synthetic = trajectory || form === SampleForm.SAMPLE_FORM_RENOISED;
+  const synthetic = SYNTHETIC_FORMS.has(form);
   const allSteps = ({ timestepChoice }: SamplingSettings) => timestepChoice === TimestepChoice.TIMESTEP_CHOICE_ALL;
   return samplingSettings
     .refine(({ sampler }) => (sampler !== undefined) === synthetic, {
@@ -137,9 +137,17 @@ export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSetting
     });
 }
 
+const digestedRef = checkpointRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" });
+
+/** Forms whose synthetic side a model samples. */
+const SYNTHETIC_FORMS: ReadonlySet<SampleForm> = new Set([
+  SampleForm.SAMPLE_FORM_TRAJECTORY,
+  SampleForm.SAMPLE_FORM_RENOISED,
+]);
+
 export const samplingSpec: z.ZodType<SamplingSpec> = z
   .object({
-    checkpoint: checkpointRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
+    checkpoint: digestedRef,
     dataset: datasetRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
     seed: z.bigint(),
     iteration: wholeNumber(1, 1_000_000),
@@ -152,6 +160,16 @@ export const samplingSpec: z.ZodType<SamplingSpec> = z
     ),
     settings: samplingSettings,
     computeFingerprint: emptyOr(digest),
+    earlierCheckpoints: z.array(digestedRef).max(1000),
+    earlierShare: share,
+  })
+  .refine(({ earlierCheckpoints, earlierShare }) => earlierCheckpoints.length > 0 === earlierShare > 0, {
+    path: ["earlierShare"],
+    error: "more than 0 where there are earlier_checkpoints, 0 where there are none",
+  })
+  .refine(({ form, earlierShare }) => earlierShare === 0 || SYNTHETIC_FORMS.has(form), {
+    path: ["earlierShare"],
+    error: "0 where nothing is sampled",
   })
   .superRefine(({ form, settings }, check) => {
     const result = samplingSettingsFor(form).safeParse(settings);

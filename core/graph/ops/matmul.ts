@@ -14,6 +14,7 @@ type MatmulAttributes = Required<MatmulOptions>;
 
 const MATMUL: OpDefinition<MatmulAttributes> = {
   name: "matmul",
+  needsNoConstants: true,
   infer: ([a, b], { transposeA, transposeB }) => {
     const [rows, inner] = matrix(a!, transposeA);
     const [innerB, columns] = matrix(b!, transposeB);

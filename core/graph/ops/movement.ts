@@ -97,6 +97,7 @@ export const pad = (x: Value, before: readonly number[], after: readonly number[
 
 const GATHER: OpDefinition<Record<never, never>> = {
   name: "gather",
+  needsNoConstants: true,
   infer: ([table, ids]) => {
     if (table!.shape.length !== 2 || ids!.dtype !== "int64")
       throw shapeError("gather", [table!, ids!], "[V, C], int64");
