@@ -1,5 +1,4 @@
 import { SpinError } from "../core/errors.js";
-import { checkDevice } from "../core/runtime/check-device.js";
 import { cancelled, serveWorker } from "../core/runtime/worker-host.js";
 import { RESPONSE_LIMIT_BYTES } from "../core/service/limits.js";
 import { SampleForm } from "../proto/gen/spin/v1/sampling.js";
@@ -63,7 +62,6 @@ function meter(what: string, signal: AbortSignal): Meter {
 
 const methods: ComputeMethods = {
   async configure({ session, maxLoaded, encodedBytes }) {
-    await checkDevice(session.device);
     models = new LoadedModels(session, maxLoaded);
     encoder = new ConditionEncoder(encodedBytes);
   },

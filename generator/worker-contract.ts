@@ -61,7 +61,6 @@ export interface CaptionsRequest {
 
 /** What the generator's compute worker does; a type, as WorkerClient wants it. */
 export type ComputeMethods = {
-  /** @throws SpinError `precondition` where the execution provider does not load. */
   configure(settings: WorkerSettings, signal: AbortSignal): Promise<void>;
   /** Captions of a data set. @throws SpinError `invalid` for an index outside */
   captions(request: CaptionsRequest, signal: AbortSignal): Promise<string[]>;

@@ -1,3 +1,4 @@
+import type { Device } from "../core/graph/device.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
@@ -15,7 +16,7 @@ import { loraSettings, objectiveSettings } from "./settings.js";
 
 /** What an iteration works with. */
 export interface IterationParts {
-  readonly config: TrainerConfig;
+  readonly config: Omit<TrainerConfig, "device"> & { readonly device: Device };
   readonly generators: Generators;
   readonly checkpoints: Checkpoints;
   readonly log: Logger;
