@@ -11,11 +11,11 @@ import {
   type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { SpinError } from "../errors.js";
-import type { Attribute, Attributes, Emitter, Subgraph } from "./emitter.js";
+import type { Attribute, Attributes, Subgraph } from "./emitter.js";
 import { topologicalOrder } from "./gradient.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
-import type { DType, Node, Shape, TensorType, Value } from "./value.js";
+import type { DType, Emitter, Node, Shape, TensorType, Value } from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
 export type StoredDType = DType | "bfloat16" | "float64";
