@@ -128,7 +128,7 @@ export class Evaluations {
     if (states.filter((state) => state === JobState.JOB_STATE_QUEUED).length >= MAX_QUEUED) {
       throw new SpinError("exhausted", `${MAX_QUEUED} evaluations wait already`, { retryAfterSeconds: RETRY_SECONDS });
     }
-    const prompts = await openPrompts(spec.prompts, spec.maxPrompts);
+    const prompts = await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data);
     for (const [i, name] of spec.scorers.entries()) await this.#requireScorer(name, i);
     const entry: Entry = {
       evaluation: Evaluation.fromPartial({

@@ -1,7 +1,9 @@
 import sharp from "sharp";
 import { canonicalJson } from "../core/canonical-json.js";
 import { containedPath } from "../core/contained-path.js";
+import type { DataFolders } from "../core/data/data-folder.js";
 import { decodeImage, encodeImage } from "../core/data/image.js";
+import { SpinError } from "../core/errors.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
 import type { RpcChannel } from "../core/service/client.js";
@@ -31,6 +33,8 @@ export interface EvaluationParts {
   readonly generator: RpcChannel;
   readonly worker: WorkerClient<ScoreMethods>;
   readonly modelDir: string;
+  /** Where prompts that are not built in lie. */
+  readonly data: DataFolders;
   readonly session: Pick<SessionOptions, "threads" | "device">;
 }
 
@@ -192,7 +196,7 @@ class EvaluationRun {
   async *#realPictures(): AsyncGenerator<CaptionedPicture> {
     const { prompts, id } = this.#task;
     for (const [i, caption] of prompts.prompts.entries()) {
-      const image = await prompts.winner(i);
+      const image = await requireWinner(prompts)(i);
       if (this.#shown.has(i)) {
         await this.#parts.store.savePicture(id, REAL_LABEL, i, await shrunk(await encodeImage(image)));
       }
@@ -259,4 +263,13 @@ async function shrunk(png: Uint8Array): Promise<Uint8Array> {
   const { width, height } = await sharp(png).metadata();
   if (width <= SHOWN_SIZE && height <= SHOWN_SIZE) return png;
   return sharp(png).resize(SHOWN_SIZE, SHOWN_SIZE, { fit: "inside" }).png().toBuffer();
+}
+
+/** Distances are to real pictures, of which a list of prompts has none. */
+function requireWinner({ ref, winner }: PromptSet): NonNullable<PromptSet["winner"]> {
+  if (winner !== undefined) return winner;
+  throw new SpinError("invalid", `the prompt set "${ref.name}" has no pictures to measure distances to`, {
+    field: "spec.prompts",
+    remedy: "name a data set with pictures",
+  });
 }
