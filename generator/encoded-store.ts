@@ -5,7 +5,15 @@ import { sha256Digest } from "../core/canonical-json.js";
 import { openSafetensors } from "../core/checkpoint/safetensors.js";
 import { writeSafetensors } from "../core/checkpoint/write-safetensors.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
-import type { EncodedDisk } from "./worker-contract.js";
+
+/** Where encoded captions and pictures outlive the process. */
+export interface EncodedDisk {
+  readonly folder: string;
+  /** Most bytes of files. */
+  readonly maxBytes: number;
+  /** Digest of the fingerprint that they are computed under: another one may round otherwise. */
+  readonly fingerprint: string;
+}
 
 /** What is kept of a caption or a picture: some tensors by name. */
 export type EncodedTensors = Readonly<Record<string, FloatTensor>>;

@@ -6,16 +6,8 @@ import type { SamplingSpec } from "../proto/gen/spin/v1/sampling.js";
 import type { CheckpointFolder } from "./checkpoint-folder.js";
 import type { CacheCounts } from "./condition-encoder.js";
 import type { BatchStamp } from "./draw-message.js";
+import type { EncodedDisk } from "./encoded-store.js";
 import type { Picture, PictureJob } from "./pictures.js";
-
-/** Where encoded captions and pictures outlive the process. */
-export interface EncodedDisk {
-  readonly folder: string;
-  /** Most bytes of files. */
-  readonly maxBytes: number;
-  /** Digest of the fingerprint that they are computed under: another one may round otherwise. */
-  readonly fingerprint: string;
-}
 
 /** What a compute worker is told once, before all else. */
 export interface WorkerSettings {
