@@ -2,10 +2,12 @@ import { Command, CommanderError } from "commander";
 import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
+import { compareCommand } from "./compare/command.js";
 import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
+import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
@@ -48,6 +50,8 @@ function createProgram(asJson: boolean): Command {
     sampleCommand(),
     runCommand(),
     evaluateCommand(),
+    compareCommand(),
+    reportCommand(),
     loraCommand(),
     dataCommand(),
     serveCommand(),
