@@ -26,6 +26,10 @@ const LISTENING = {
   maxCalls: "calls served at a time",
   logLevel: "silent, error, warn, info or debug",
 };
+const DATA = {
+  dataDir: "folder with data sets and prompt lists",
+  dataIndexDir: "folder for what is found out about their rows",
+};
 const COMPUTING = {
   threads: "threads within one operator; 0: one per core",
   device: `where it computes: ${DEVICE_FORMS}`,
@@ -34,6 +38,7 @@ const COMPUTING = {
 const GENERATOR: Own<typeof GENERATOR_SETTINGS> = {
   ...LISTENING,
   modelDir: "folder with model folders",
+  ...DATA,
   cacheDir: "folder for checkpoints fetched from a trainer",
   cacheBytes: "most bytes that those may take",
   checkpointAddress: "trainer to fetch checkpoints from",
@@ -41,12 +46,14 @@ const GENERATOR: Own<typeof GENERATOR_SETTINGS> = {
   queueCapacity: "streams served at a time",
   maxLoaded: "most checkpoints in memory",
   encodedBytes: "most bytes of encoded captions and pictures in memory",
+  encodedDiskBytes: "most bytes of them on disk; 0: none",
 };
 
 const TRAINER: Own<typeof TRAINER_SETTINGS> = {
   ...LISTENING,
   generatorAddresses: "generators, as host:port between commas",
   modelDir: "folder with base models",
+  ...DATA,
   runsDir: "folder for runs and checkpoints",
   checkpointDtype: "element type of checkpoints' UNets: source (as the base has it) or float32",
   ...COMPUTING,
@@ -59,6 +66,7 @@ const EVALUATOR: Own<typeof EVALUATOR_SETTINGS> = {
   ...LISTENING,
   generatorAddress: "generator that renders the pictures",
   modelDir: "folder with scorers",
+  ...DATA,
   evaluationsDir: "folder that evaluations are kept in",
   ...COMPUTING,
 };
