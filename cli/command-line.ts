@@ -2,9 +2,14 @@ import { Command, CommanderError } from "commander";
 import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
+import { compareCommand } from "./compare/command.js";
+import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
+import { keysCommand } from "./keys/command.js";
 import { loraCommand } from "./lora/command.js";
+import { callerOptions, useCallerFlags } from "./remote/caller.js";
+import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
@@ -41,12 +46,25 @@ function createProgram(asJson: boolean): Command {
     .description("Fine-tune text-to-image diffusion models by self-play, sample them and measure them.")
     .version(VERSION)
     .helpCommand(false)
+    .hook("preAction", (_, command) => useCallerFlags(command.optsWithGlobals()))
     .showHelpAfterError("(--help tells the options)");
+  for (const option of callerOptions()) program.addOption(option);
   const quiet = { writeErr: () => undefined };
-  const commands = [sampleCommand(), runCommand(), evaluateCommand(), loraCommand(), serveCommand(), benchCommand()];
+  const commands = [
+    sampleCommand(),
+    runCommand(),
+    evaluateCommand(),
+    compareCommand(),
+    reportCommand(),
+    loraCommand(),
+    dataCommand(),
+    serveCommand(),
+    benchCommand(),
+    keysCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
-    command.exitOverride().configureHelp({ sortOptions: false });
+    command.exitOverride().configureHelp({ sortOptions: false, showGlobalOptions: true });
     if (command !== program) command.copyInheritedSettings(program);
     if (asJson) command.configureOutput(quiet);
   }

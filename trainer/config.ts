@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { addresses, type Config, port, setting, text, truth, wholeNumber } from "../core/service/config.js";
+import { addresses, type Config, port, setting, switchedOn, text, wholeNumber } from "../core/service/config.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a trainer: by environment variable, or by a flag of the command line. */
@@ -8,18 +9,24 @@ export const TRAINER_SETTINGS = {
   host: setting("HOST", text.prefault("127.0.0.1")),
   /** 0: any free port. */
   port: setting("PORT", port.prefault("50052")),
+  ...DOOR_SETTINGS,
+  ...CALLER_SETTINGS,
   /** Generators, as host:port between commas. A name may stand for many addresses: each is a replica, and joiners are found. */
   generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
   /** Folder with the base models, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder with data sets, named relative to it in requests. */
+  dataDir: setting("DATA_DIR", text.prefault("data")),
+  /** Folder for what is found out about their rows. */
+  dataIndexDir: setting("DATA_INDEX_DIR", text.prefault("runs/data-index")),
   /** Folder that runs and checkpoints are kept in. One trainer per folder. */
   runsDir: setting("RUNS_DIR", text.prefault("runs/trainer")),
   /** Element type of checkpoints' UNets: as the base has it, or float32, which loses nothing of small updates. */
   checkpointDtype: setting("CHECKPOINT_DTYPE", z.enum(["source", "float32"]).prefault("source")),
   /** Threads inside one operator; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
-  /** Execution provider of the training graph. */
-  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Where the training graph runs: cpu, cuda:N or webgpu:N; checked when it starts. */
+  device: setting("DEVICE", text.prefault("cpu")),
   /** Sampling batches to have ahead of training, asked for or in memory. */
   prefetchBatches: setting("PREFETCH_BATCHES", wholeNumber(1, 10_000).prefault("16")),
   /** Seconds without any generator of use after which an iteration fails. */
@@ -29,7 +36,7 @@ export const TRAINER_SETTINGS = {
   /** Optimiser steps between two states that a killed iteration goes on from: weights and moments, three times the size of the weights. */
   trainingStateInterval: setting("TRAINING_STATE_INTERVAL", wholeNumber(1, 1_000_000).prefault("10")),
   /** Goes on with an iteration that another configuration began; its lineage tells so. */
-  force: setting("FORCE", truth.prefault("false")),
+  force: setting("FORCE", switchedOn.prefault("false")),
   logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
 } as const;
 

@@ -2,7 +2,8 @@ import { readConfig } from "../core/service/config.js";
 import { TRAINER_SETTINGS } from "./config.js";
 import { changedKeys, trainerConfiguration } from "./configuration.js";
 
-const configured = (flags: Record<string, string>) => trainerConfiguration(readConfig(TRAINER_SETTINGS, flags, {}));
+const configured = (flags: Record<string, string>) =>
+  trainerConfiguration({ ...readConfig(TRAINER_SETTINGS, flags, {}), device: "cpu" });
 
 test("what results depend on is part of it, what they do not depend on is not", async () => {
   const one = await configured({ threads: "1" });

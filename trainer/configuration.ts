@@ -1,12 +1,12 @@
 import { availableParallelism } from "node:os";
 import { computeEnvironment } from "../core/runtime/fingerprint.js";
-import type { TrainerConfig } from "./config.js";
+import type { ComputingConfig } from "./train-iteration.js";
 
 /** What of a trainer its results depend on, by name. */
 export type Configuration = Readonly<Record<string, string>>;
 
 /** This trainer's: an iteration that went on under another one would not be the iteration that was begun. */
-export async function trainerConfiguration(config: TrainerConfig): Promise<Configuration> {
+export async function trainerConfiguration(config: ComputingConfig): Promise<Configuration> {
   const { runtime, provider, instructionSet, threads } = await computeEnvironment(
     config.device,
     config.threads || availableParallelism(),

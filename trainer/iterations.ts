@@ -14,7 +14,6 @@ import { IterationSpec, type StepMetrics } from "../proto/gen/spin/v1/training.j
 import { adapterBase } from "./adapter-start.js";
 import type { BaseModels } from "./base-models.js";
 import { type Configuration, changedKeys } from "./configuration.js";
-import { findDataset } from "./datasets.js";
 import type { IterationReports } from "./iteration-loop.js";
 import { EventLog } from "./jobs/event-log.js";
 import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
@@ -194,8 +193,9 @@ export class Iterations {
 
   /** Pairs have a digest of their own, which the run's does not say. */
   #datasetFor(spec: CheckedSpec, dataset: DatasetRef): Promise<DatasetRef> {
-    if (spec.objective.$case !== "dpo") return findDataset(dataset, "pictures");
-    return findDataset({ ...dataset, digest: "" }, "pairs");
+    const { runs } = this.#parts;
+    if (spec.objective.$case !== "dpo") return runs.dataset(dataset, "pictures");
+    return runs.dataset({ ...dataset, digest: "" }, "pairs");
   }
 
   /** Runs an iteration to its end. Never rejects: how it ended is the iteration's state. */

@@ -1,4 +1,6 @@
 import { type FolderLock, lockFolder } from "../core/checkpoint/folder-lock.js";
+import { requireDevice } from "../core/runtime/devices.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger, type Logger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { BaseModels } from "./base-models.js";
@@ -23,8 +25,8 @@ export interface RunningTrainer {
 /**
  * Starts a trainer: what it kept of earlier runs, the connections to its generators, its server.
  *
- * @throws SpinError "precondition" where the port is in use, where another trainer has RUNS_DIR, or an unfinished iteration there was begun
- * under another configuration, and of any kind where RUNS_DIR cannot be used
+ * @throws SpinError "precondition" where the port is in use, the device does not work, another trainer has RUNS_DIR, or an unfinished
+ * iteration there was begun under another configuration, and of any kind where RUNS_DIR cannot be used
  */
 export async function startTrainer(config: TrainerConfig): Promise<RunningTrainer> {
   const { runsDir } = config;
@@ -40,19 +42,22 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
 
 async function startOn(config: TrainerConfig, log: Logger, lock: FolderLock): Promise<RunningTrainer> {
   const { host, port, runsDir, modelDir } = config;
+  const caller = await Caller.open(config, process.env.SPIN_TOKEN);
+  const device = await requireDevice(config.device, "DEVICE");
   const store = await RunStore.open(runsDir);
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
   const models = new BaseModels(modelDir, checkpoints);
-  const runs = new Runs(store, models);
-  const generators = await Generators.connect(config.generatorAddresses, log);
+  const runs = new Runs(store, models, { dataDir: config.dataDir, indexDir: config.dataIndexDir });
+  const generators = await Generators.connect(config.generatorAddresses, log, { caller });
   try {
-    const configuration = await trainerConfiguration(config);
+    const computing = { ...config, device };
+    const configuration = await trainerConfiguration(computing);
     const kept = { store, runs, models, checkpoints };
-    const iterations = await Iterations.open({ config, configuration, ...kept, generators, log });
+    const iterations = await Iterations.open({ config: computing, configuration, ...kept, generators, log });
     const services = [trainerService(runs, iterations), checkpointService(checkpoints)];
     iterations.resume(); // Before anybody can ask for another.
-    const server = await startServer({ host, port, services, log }).catch(async (error: unknown) => {
+    const server = await startServer({ host, port, services, log, doors: config }).catch(async (error: unknown) => {
       await iterations.stop();
       throw error;
     });

@@ -1,4 +1,5 @@
 import { listTrainingStates } from "../core/checkpoint/training-state.js";
+import type { Device } from "../core/graph/device.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
@@ -15,9 +16,12 @@ import { samplingSpecOf } from "./sampling-spec.js";
 import { loraSettings, objectiveSettings } from "./settings.js";
 import { TrainingStates } from "./training-states.js";
 
+/** A trainer's settings, its device found. */
+export type ComputingConfig = Omit<TrainerConfig, "device"> & { readonly device: Device };
+
 /** What an iteration works with. */
 export interface IterationParts {
-  readonly config: TrainerConfig;
+  readonly config: ComputingConfig;
   readonly generators: Generators;
   readonly checkpoints: Checkpoints;
   readonly log: Logger;

@@ -1,5 +1,5 @@
 import { largestDivisor } from "../../core/largest-divisor.js";
-import { CropKind, SamplerKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
+import { CropKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 import {
   DpoLoss,
@@ -8,6 +8,7 @@ import {
   IterationSpec,
   RateScheduleKind,
 } from "../../proto/gen/spin/v1/training.js";
+import { samplerKind } from "../sampler-options.js";
 import type { IterationSettings } from "./settings.js";
 
 /** The contract's form of an iteration's settings; what does not go together, the trainer tells. */
@@ -122,6 +123,6 @@ function isExact({ objective }: IterationSettings): boolean {
   return objective === "spin-exact";
 }
 
-function samplerOf({ samplingSteps, eta, guidance }: IterationSettings) {
-  return { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: samplingSteps, eta, guidanceScale: guidance };
+function samplerOf({ sampler, samplingSteps, eta, guidance }: IterationSettings) {
+  return { kind: samplerKind(sampler ?? "ddim"), numSteps: samplingSteps, eta, guidanceScale: guidance };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { SAMPLER_NAMES } from "../../core/diffusion/pipeline-sampler.js";
 import type { CheckpointRef } from "../../proto/gen/spin/v1/checkpoint.js";
 
 export const OBJECTIVES = ["spin", "spin-exact", "spin-renoised", "sft", "dpo"] as const;
@@ -57,7 +58,8 @@ export const iterationSettings = z.strictObject({
   microBatch: wholeNumber(0, 65_536_000)
     .default(0)
     .meta(of("count", "draws put through the graph at once; 0: all, spin-exact: at most 8")),
-  samplingSteps: wholeNumber(1, 1000).default(50).meta(of("count", "DDIM steps of the opponent")),
+  samplingSteps: wholeNumber(1, 1000).default(50).meta(of("count", "sampling steps of the opponent")),
+  sampler: z.enum(SAMPLER_NAMES).optional().meta(of("name", "spin-renoised: the opponent's sampler; default: ddim")),
   eta: decimal(0, 1).default(0).meta(of("share", "η of its DDIM; above 0 for λ and for spin-exact")),
   guidance: decimal(1, 100).default(7.5).meta(of("scale", "its classifier-free guidance; 1: none")),
   earlierShare: decimal(0, 1)

@@ -11,6 +11,7 @@ import {
   type SamplingSettings,
   type SamplingSpec,
   TimestepChoice,
+  TimestepSpacing,
 } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
@@ -22,7 +23,12 @@ import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
 const share = z.number().min(0).max(1);
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-const emptyOr = (schema: z.ZodType<string>) => z.union([z.literal(""), schema]);
+/** The error is the schema's own: that of a union would say nothing of what is expected. */
+const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
+  z.string().superRefine((text, check) => {
+    const result = text === "" ? undefined : schema.safeParse(text);
+    for (const { message } of result?.error?.issues ?? []) check.addIssue({ code: "custom", message });
+  });
 /** A message that may be unset; the generated types have the key all the same. */
 export const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
 
@@ -34,7 +40,18 @@ function enumOf<T extends number>(names: Readonly<Record<number, string>>, ...va
 /** Caller-chosen identity of a creating call. */
 export const requestId: z.ZodType<string> = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]");
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]");
+
+/** Identifier that a service has given to a run, an iteration, an evaluation. */
+export const resourceId: z.ZodType<string> = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/, "1 to 128 characters of [A-Za-z0-9._-]");
+
+/** The same, or nothing where that means all. */
+export const resourceIdOrAll: z.ZodType<string> = emptyOr(resourceId);
+
+/** What a list's answer gave, or nothing for the first page. */
+export const pageToken: z.ZodType<string> = emptyOr(resourceId);
 
 /** `sha256:` and 64 hexadecimal digits. */
 export const digest: z.ZodType<string> = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits");
@@ -64,6 +81,14 @@ export const MAX_PROMPT_LENGTH = 10_000;
 /** No text encoder has more layers; whether the model's has so many, the generator tells. */
 const clipSkip = wholeNumber(0, 256);
 
+/** Kinds that have an η, or may have: of the model's own scheduler the generator tells. */
+const WITH_ETA = [SamplerKind.SAMPLER_KIND_UNSPECIFIED, SamplerKind.SAMPLER_KIND_DDIM];
+const WITH_KARRAS = [
+  SamplerKind.SAMPLER_KIND_UNSPECIFIED,
+  SamplerKind.SAMPLER_KIND_EULER,
+  SamplerKind.SAMPLER_KIND_DPM_SOLVER,
+];
+
 export const samplerSettings: z.ZodType<SamplerSettings> = z
   .object({
     kind: enumOf(
@@ -71,6 +96,9 @@ export const samplerSettings: z.ZodType<SamplerSettings> = z
       SamplerKind.SAMPLER_KIND_UNSPECIFIED,
       SamplerKind.SAMPLER_KIND_DDIM,
       SamplerKind.SAMPLER_KIND_PNDM,
+      SamplerKind.SAMPLER_KIND_DDPM,
+      SamplerKind.SAMPLER_KIND_EULER,
+      SamplerKind.SAMPLER_KIND_DPM_SOLVER,
     ),
     numSteps: wholeNumber(1, 1000),
     eta: share,
@@ -78,10 +106,22 @@ export const samplerSettings: z.ZodType<SamplerSettings> = z
     negativePrompt: z.string().max(MAX_PROMPT_LENGTH).optional(),
     guidanceRescale: share,
     clipSkip,
+    timestepSpacing: enumOf(
+      TimestepSpacing,
+      TimestepSpacing.TIMESTEP_SPACING_LEADING,
+      TimestepSpacing.TIMESTEP_SPACING_TRAILING,
+      TimestepSpacing.TIMESTEP_SPACING_LINSPACE,
+    ).optional(),
+    karrasSigmas: z.boolean().optional(),
+    zeroSnr: z.boolean().optional(),
   })
-  .refine(({ kind, eta }) => kind !== SamplerKind.SAMPLER_KIND_PNDM || eta === 0, {
+  .refine(({ kind, eta }) => WITH_ETA.includes(kind) || eta === 0, {
     path: ["eta"],
-    error: "0 for PNDM",
+    error: "0 for all but DDIM",
+  })
+  .refine(({ kind, karrasSigmas }) => !karrasSigmas || WITH_KARRAS.includes(kind), {
+    path: ["karrasSigmas"],
+    error: "false for all but Euler and DPM-Solver++",
   });
 
 const imagePreparation: z.ZodType<ImagePreparation> = z.object({
@@ -126,6 +166,10 @@ export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSetting
     .refine(({ sampler }) => !trajectory || sampler === undefined || sampler.kind === SamplerKind.SAMPLER_KIND_DDIM, {
       path: ["sampler", "kind"],
       error: "SAMPLER_KIND_DDIM for trajectories",
+    })
+    .refine(({ sampler }) => !trajectory || (sampler?.timestepSpacing ?? sampler?.zeroSnr) === undefined, {
+      path: ["sampler"],
+      error: "neither timestep_spacing nor zero_snr for trajectories: both sides walk the model's own steps",
     })
     .refine((settings) => trajectory || !allSteps(settings), {
       path: ["timestepChoice"],
