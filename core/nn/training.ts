@@ -3,8 +3,8 @@ import { gradients } from "../graph/gradient.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
 import { type Shape, sizeOf, type Value } from "../graph/value.js";
-import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
-import { type FlatTensors, flatTensors } from "./flat-tensors.js";
+import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
+import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
 import { Parameters } from "./parameters.js";
 
 /** A loss to descend, with values to report beside it. */
@@ -58,9 +58,9 @@ export class Training {
   private constructor(session: Session, shapes: ReadonlyMap<string, Shape>) {
     this.#session = session;
     this.shapes = shapes;
-    this.weights = flatTensors(shapes);
-    this.#gradients = flatTensors(shapes);
-    this.optimizer = new AdamW(this.weights.data.length);
+    this.optimizer = new AdamW(totalSize(shapes));
+    this.weights = flatTensors(shapes, this.optimizer.parameters);
+    this.#gradients = flatTensors(shapes, this.optimizer.gradients);
   }
 
   /**
@@ -125,7 +125,7 @@ export class Training {
   update(options: UpdateOptions): UpdateResult {
     const count = this.#added;
     this.#added = 0;
-    const gradientNorm = globalNorm(this.#gradients.data) / count;
+    const gradientNorm = this.optimizer.gradientNorm() / count;
     if (!Number.isFinite(gradientNorm)) {
       const remedy = "lower the learning rate or the objective's weight";
       throw new SpinError("invalid", `the gradient's norm is ${gradientNorm}`, { remedy });
