@@ -13,6 +13,8 @@ export interface Emitter {
   node(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
   /** As {@link node}, in onnxruntime's own operator set `com.microsoft`. */
   contrib(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
+  /** As {@link node}, in onnxruntime's operator set `com.microsoft.nchwc`: channels in blocks. */
+  blocked(opType: string, inputs: readonly string[], attributes?: Attributes): readonly string[];
   /** Name of an int64 vector constant; equal vectors share one initializer. */
   ints(values: readonly number[]): string;
   /** Name of a float constant, row-major over `shape` (a scalar by default). */

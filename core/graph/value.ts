@@ -40,6 +40,8 @@ export type GradientRule<A> = (
 export interface Target {
   /** Whether a value depends on what each run is fed, rather than on constants, which the runtime arranges beforehand. */
   isFed(value: Value): boolean;
+  /** Channels in a block of the runtime's blocked convolutions, where it has them. */
+  readonly block?: number;
 }
 
 /** Everything the engine knows of one operator. */

@@ -1,4 +1,5 @@
 import { SpinError } from "../errors.js";
+import { blockSize } from "../graph/block-size.js";
 import { gradients } from "../graph/gradient.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
@@ -80,7 +81,8 @@ export class Training {
       trained.map(([, value]) => value),
     );
     const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
+    const block = (options.device ?? "cpu") === "cpu" ? await blockSize() : undefined;
+    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external, block }), options);
     const training = new Training(session, new Map(trained.map(([name, { shape }]) => [name, shape])));
     for (const [name, view] of training.weights.views) {
       const values = await initial(name, training.shapes.get(name)!);
