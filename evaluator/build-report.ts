@@ -123,7 +123,7 @@ function protocolOf(evaluation: Evaluation, measured: PictureScores | undefined)
     evaluation: evaluation.evaluationId,
     prompts: `${evaluation.numPrompts} of ${prompts!.name} (${prompts!.split}), ${prompts!.digest}`,
     pictures: measured?.similarities.length ?? 0,
-    sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}`,
+    sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}${spacingText(sampler!)}`,
     guidance: guidanceText(sampler!),
     ...(sampler!.clipSkip > 0 && { "clip skip": sampler!.clipSkip }),
     seeds: seeds.join(", "),
@@ -137,10 +137,18 @@ function guidanceText({ guidanceScale, guidanceRescale, negativePrompt }: Sample
   return `${guidanceScale}${rescale}${negativePrompt === undefined ? "" : `, away from "${negativePrompt}"`}`;
 }
 
+function spacingText({ timestepSpacing, karrasSigmas, zeroSnr }: SamplerSettings): string {
+  const spacing = ["", ", leading", ", trailing", ", linspace"][timestepSpacing ?? 0];
+  return `${spacing}${karrasSigmas ? ", Karras's σ" : ""}${zeroSnr ? ", zero terminal SNR" : ""}`;
+}
+
 const SAMPLERS: Readonly<Record<SamplerKind, string>> = {
   [SamplerKind.SAMPLER_KIND_UNSPECIFIED]: "the model's own",
   [SamplerKind.SAMPLER_KIND_DDIM]: "DDIM",
   [SamplerKind.SAMPLER_KIND_PNDM]: "PNDM",
+  [SamplerKind.SAMPLER_KIND_DDPM]: "DDPM",
+  [SamplerKind.SAMPLER_KIND_EULER]: "Euler",
+  [SamplerKind.SAMPLER_KIND_DPM_SOLVER]: "DPM-Solver++ (2M)",
 };
 
 function secondsOf({ createTime, endTime, state }: Evaluation): number {

@@ -30,6 +30,11 @@ export interface TensorInfo {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly byteLength: number;
+  /**
+   * Elements from one to the next along each axis, of a view that does not lie row by row without gaps, as torch.save writes them. Then
+   * `byteLength` is what the tensor takes once it does. Absent for all others.
+   */
+  readonly strides?: readonly number[];
 }
 
 /** What a safetensors header says, checked against the size of its file. */
@@ -120,11 +125,15 @@ function checkedMetadata(value: unknown, file: string): ReadonlyMap<string, stri
   return metadata;
 }
 
-function checkedTensor(name: string, entry: unknown, file: string, dataStart: number): TensorInfo {
+/** @throws SpinError "corrupt" for a name that is empty, too long, or has control characters */
+export function checkTensorName(name: string, file: string): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  if (name === "" || name.length > MAX_NAME_LENGTH || /[\u0000-\u001f\u007f]/.test(name)) {
-    throw corrupt(file, "a name must have 1 to 1024 characters, none of them control characters", name.slice(0, 80));
-  }
+  if (name !== "" && name.length <= MAX_NAME_LENGTH && !/[\u0000-\u001f\u007f]/.test(name)) return;
+  throw corrupt(file, "a name must have 1 to 1024 characters, none of them control characters", name.slice(0, 80));
+}
+
+function checkedTensor(name: string, entry: unknown, file: string, dataStart: number): TensorInfo {
+  checkTensorName(name, file);
   if (!isObject(entry)) throw corrupt(file, "the entry is not an object", name);
   // Object.entries, not property access: an entry without "shape" must not find one on a prototype.
   const fields = new Map<string, unknown>(Object.entries(entry));

@@ -5,10 +5,12 @@ import { toIoError } from "./io-errors.js";
 import {
   checkedHeaderLength,
   corrupt,
+  DTYPE_BYTES,
   parseSafetensorsHeader,
   type SafetensorsHeader,
   type TensorInfo,
 } from "./safetensors-header.js";
+import { gatherStrided, stridedSpan } from "./strided.js";
 
 /** One safetensors file, or a set of shards, opened lazily: only headers are in memory. */
 export interface SafetensorsFile extends SafetensorsHeader {
@@ -68,7 +70,7 @@ export async function* readAllFloat32(file: SafetensorsFile): AsyncGenerator<[st
         const name = names.shift()!;
         const tensor = file.tensors.get(name)!;
         if (file.computed?.has(name)) yield [name, await file.readFloat32(name)];
-        else yield [name, toFloat32(await readExactly(handle, path, tensor.offset, tensor.byteLength), tensor, name)];
+        else yield [name, toFloat32(await readElements(handle, tensor), tensor, name)];
       }
     } finally {
       await handle.close();
@@ -77,7 +79,31 @@ export async function* readAllFloat32(file: SafetensorsFile): AsyncGenerator<[st
 }
 
 async function readTensor(tensor: TensorInfo): Promise<Uint8Array<ArrayBuffer>> {
-  return withFile(tensor.file, (handle) => readExactly(handle, tensor.file, tensor.offset, tensor.byteLength));
+  return withFile(tensor.file, (handle) => readElements(handle, tensor));
+}
+
+async function readElements(handle: FileHandle, tensor: TensorInfo): Promise<Uint8Array<ArrayBuffer>> {
+  const { file, dtype, shape, strides, offset, byteLength } = tensor;
+  if (strides === undefined) return readExactly(handle, file, offset, byteLength);
+  const span = await readExactly(handle, file, offset, stridedSpan(shape, strides, DTYPE_BYTES[dtype]));
+  return gatherStrided(span, shape, strides, DTYPE_BYTES[dtype]);
+}
+
+/**
+ * Bytes of a file.
+ * @param mayBeShorter whether a file that ends before gives what there is.
+ * @throws SpinError "notFound", or "corrupt" where the file ends before
+ */
+export async function readRange(
+  path: string,
+  offset: number,
+  length: number,
+  { mayBeShorter = false } = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  return withFile(path, async (handle) => {
+    const available = mayBeShorter ? Math.max(0, (await handle.stat()).size - offset) : length;
+    return readExactly(handle, path, offset, Math.min(length, available));
+  });
 }
 
 /** Views or converts little-endian bytes; the machines that onnxruntime runs on are little-endian, so views do. */

@@ -24,9 +24,14 @@ export function renameTensors(file: SafetensorsFile, mapping: KeyMapping): Safet
 /**
  * Compares a file with what its configuration says the model is made of; only headers are looked at.
  * @param expected shape of each parameter by name
+ * @param source what says so, for messages
  * @throws SpinError "corrupt" naming the file and the first tensor that is missing, unknown, of another shape or not floating point
  */
-export function checkTensors(file: SafetensorsFile, expected: ReadonlyMap<string, readonly number[]>): void {
+export function checkTensors(
+  file: SafetensorsFile,
+  expected: ReadonlyMap<string, readonly number[]>,
+  source = "config.json",
+): void {
   for (const [name, shape] of expected) {
     const tensor = file.tensors.get(name);
     if (tensor === undefined) throw mismatch(file, name, "is missing");
@@ -34,7 +39,7 @@ export function checkTensors(file: SafetensorsFile, expected: ReadonlyMap<string
       throw mismatch(
         file,
         name,
-        `has the shape [${tensor.shape.join(", ")}], config.json makes it [${shape.join(", ")}]`,
+        `has the shape [${tensor.shape.join(", ")}], ${source} makes it [${shape.join(", ")}]`,
       );
     }
     if (!FLOAT_DTYPES.includes(tensor.dtype)) {
@@ -46,7 +51,7 @@ export function checkTensors(file: SafetensorsFile, expected: ReadonlyMap<string
     throw mismatch(
       file,
       unknown[0]!,
-      `is unknown to the model that config.json describes (${unknown.length} such tensors)`,
+      `is unknown to the model that ${source} describes (${unknown.length} such tensors)`,
     );
   }
 }

@@ -67,7 +67,8 @@ function encodeHeader(
   return padded;
 }
 
-async function entryBytes(path: string, entry: TensorEntry): Promise<Uint8Array> {
+/** A tensor's bytes, converted where they have to be. @throws SpinError "invalid" for data that does not fit */
+export async function entryBytes(path: string, entry: TensorEntry): Promise<Uint8Array> {
   const { name, dtype, shape } = entry;
   const given = typeof entry.data === "function" ? await entry.data() : entry.data;
   const data = given instanceof Float32Array ? fromFloat32(path, name, given, dtype) : given;

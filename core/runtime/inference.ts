@@ -53,7 +53,9 @@ const STORED: ReadonlyMap<string, StoredDType> = new Map([
  */
 export async function bindWeights(shapes: ReadonlyMap<string, Shape>, weights: SafetensorsFile): Promise<BoundWeights> {
   const tensors = new Map([...shapes].map(([name, shape]) => [name, expectTensor(weights, name, shape)]));
-  const isMapped = [...tensors].every(([name, { dtype }]) => STORED.has(dtype) && !weights.computed?.has(name));
+  const isMapped = [...tensors].every(
+    ([name, { dtype, strides }]) => STORED.has(dtype) && strides === undefined && !weights.computed?.has(name),
+  );
   return (isMapped ? await mapFiles(tensors) : undefined) ?? (await readIntoBuffers(tensors, weights));
 }
 

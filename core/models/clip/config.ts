@@ -4,7 +4,7 @@ import { MAX_DEPTH, MAX_SIZE, only, parseConfig, unsupported } from "../../json-
 /** The activation of CLIP's feed-forward layers: OpenAI's x·σ(1.702x), or the exact GELU. */
 export type ClipActivation = "quick_gelu" | "gelu";
 
-interface ClipTowerConfig {
+export interface ClipTowerConfig {
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   /** Width of the space that both towers are projected into. */
@@ -13,6 +13,8 @@ interface ClipTowerConfig {
   readonly numAttentionHeads: number;
   readonly hiddenAct: ClipActivation;
   readonly layerNormEps: number;
+  /** Whether the projection's weight lies as [hiddenSize, projectionDim], as in open_clip's files; transposed where absent. */
+  readonly projectionIsInputMajor?: boolean;
 }
 
 /** transformers' CLIPTextConfig, with its defaults filled in. */

@@ -3,6 +3,7 @@ import type { Value } from "../../graph/value.js";
 import { multiHeadAttention } from "../../nn/attention.js";
 import { layerNorm, linear } from "../../nn/layers.js";
 import type { Parameters } from "../../nn/parameters.js";
+import type { ClipTowerConfig } from "./config.js";
 
 /** What CLIP's two towers have in common. */
 export interface ClipEncoderConfig {
@@ -45,4 +46,11 @@ function encoderLayer(p: Parameters, config: ClipEncoderConfig, x: Value, mask: 
     config.intermediateSize,
   );
   return ops.add(attended, linear(p.at("mlp", "fc2"), activation(hidden), width));
+}
+
+/** A tower's projection, without bias: pooled states [B, hiddenSize] to [B, projectionDim]. */
+export function clipProjection(p: Parameters, config: ClipTowerConfig, pooled: Value): Value {
+  const { hiddenSize, projectionDim, projectionIsInputMajor = false } = config;
+  if (!projectionIsInputMajor) return linear(p, pooled, projectionDim, { bias: false });
+  return ops.matmul(pooled, p.get("weight", [hiddenSize, projectionDim]));
 }

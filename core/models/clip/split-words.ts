@@ -26,14 +26,14 @@ export function splitWords(text: string): string[] {
  * @returns parts in order, their text normalized
  */
 export function splitSpecialTokens(prompt: string, startToken: string, endToken: string): PromptPart[] {
-  return interleave(prompt.split(endToken), endToken).flatMap((part) =>
-    part.isSpecial ? [part] : interleave(normalizePrompt(part.text).split(startToken), startToken),
+  return splitAtToken(prompt, endToken).flatMap((part) =>
+    part.isSpecial ? [part] : splitAtToken(normalizePrompt(part.text), startToken),
   );
 }
 
-function interleave(texts: readonly string[], special: string): PromptPart[] {
-  return texts.flatMap((text, i) => [
-    ...(i === 0 ? [] : [{ text: special, isSpecial: true }]),
-    { text, isSpecial: false },
-  ]);
+/** A text's parts before, between and after the occurrences of a special token. */
+export function splitAtToken(text: string, special: string): PromptPart[] {
+  return text
+    .split(special)
+    .flatMap((part, i) => [...(i === 0 ? [] : [{ text: special, isSpecial: true }]), { text: part, isSpecial: false }]);
 }

@@ -1,9 +1,9 @@
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
-import { embedding, layerNorm, linear } from "../../nn/layers.js";
+import { embedding, layerNorm } from "../../nn/layers.js";
 import type { Parameters } from "../../nn/parameters.js";
 import type { ClipTextConfig } from "./config.js";
-import { clipEncoder } from "./encoder.js";
+import { clipEncoder, clipProjection } from "./encoder.js";
 
 export interface TextStates {
   /** [B, N, C], after the final norm: what SD-1.5's UNet is conditioned on. */
@@ -48,7 +48,7 @@ export function pool(states: Value, position: Value): Value {
 
 /** transformers' text_embeds: pooled states [B, C] through `text_projection`, without bias: [B, projectionDim]. */
 export function projectText(p: Parameters, config: ClipTextConfig, pooled: Value): Value {
-  return linear(p.at("text_projection"), pooled, config.projectionDim, { bias: false });
+  return clipProjection(p.at("text_projection"), config, pooled);
 }
 
 /**

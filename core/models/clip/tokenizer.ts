@@ -1,6 +1,7 @@
 import { SpinError } from "../../errors.js";
 import { mergeSymbols, wordSymbols } from "./byte-pairs.js";
-import { splitSpecialTokens, splitWords } from "./split-words.js";
+import { cleanForOpenClip } from "./repair-text.js";
+import { type PromptPart, splitAtToken, splitSpecialTokens, splitWords } from "./split-words.js";
 import { readTokenizerFiles } from "./tokenizer-files.js";
 
 /** CLIP's byte-pair tokenizer (Radford et al. 2021), as transformers' CLIPTokenizer. */
@@ -13,7 +14,7 @@ export interface ClipTokenizer {
   readonly eosTokenId: number;
   readonly padTokenId: number;
   /**
-   * @param prompt any text; html entities are not resolved
+   * @param prompt any text; html entities are resolved by open_clip's form alone
    * @param length number of ids, `modelMaxLength` by default
    * @returns [length]: start token, the prompt's ids (cut to length - 2), end token, padding
    */
@@ -24,6 +25,11 @@ export interface ClipTokenizer {
 export interface ClipTokenizerOptions {
   /** The token to pad with, as "!" in SD-2.x. */
   readonly padToken?: string;
+  /**
+   * Tokenizes as open_clip does from the same vocabulary: text repaired and html entities resolved (see `cleanForOpenClip`), padding 0, and
+   * no pad token.
+   */
+  readonly isOpenClip?: boolean;
 }
 
 /**
@@ -44,15 +50,16 @@ export async function loadClipTokenizer(folder: string, options: ClipTokenizerOp
   };
   const [bosTokenId, eosTokenId] = [idOf(bosToken), idOf(eosToken)];
   const unknownTokenId = idOf(special.unk_token ?? eosToken);
-  const padTokenId = idOf(options.padToken ?? special.pad_token ?? eosToken);
+  const padTokenId = options.isOpenClip ? 0 : idOf(options.padToken ?? special.pad_token ?? eosToken);
   // transformers writes 10^30 where a model sets no limit.
   const limit = config.model_max_length ?? 77;
   const modelMaxLength = limit >= 2 && limit <= 4096 ? limit : 77;
 
   const encodeWord = (word: string): number[] =>
     mergeSymbols(wordSymbols(word), ranks).map((symbol) => ids.get(symbol) ?? unknownTokenId);
+  const split = options.isOpenClip ? splitForOpenClip : splitSpecialTokens;
   const encodeText = (prompt: string): number[] =>
-    splitSpecialTokens(prompt, bosToken, eosToken).flatMap(({ text, isSpecial }) =>
+    split(prompt, bosToken, eosToken).flatMap(({ text, isSpecial }) =>
       isSpecial ? [idOf(text)] : splitWords(text).flatMap(encodeWord),
     );
   return {
@@ -66,4 +73,11 @@ export async function loadClipTokenizer(folder: string, options: ClipTokenizerOp
       return Int32Array.from({ length }, (_, i) => encoded[i] ?? padTokenId);
     },
   };
+}
+
+/** As `splitSpecialTokens`, but both tokens are looked for in the cleaned text. */
+function splitForOpenClip(prompt: string, startToken: string, endToken: string): PromptPart[] {
+  return splitAtToken(cleanForOpenClip(prompt), endToken).flatMap((part) =>
+    part.isSpecial ? [part] : splitAtToken(part.text, startToken),
+  );
 }

@@ -1,9 +1,9 @@
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
-import { conv2d, layerNorm, linear } from "../../nn/layers.js";
+import { conv2d, layerNorm } from "../../nn/layers.js";
 import type { Parameters } from "../../nn/parameters.js";
 import type { ClipVisionConfig } from "./config.js";
-import { clipEncoder } from "./encoder.js";
+import { clipEncoder, clipProjection } from "./encoder.js";
 
 /**
  * transformers' CLIPVisionModel (Dosovitskiy et al. 2021, pre-normed): normalised pixels [B, 3, S, S] to the pooled state.
@@ -12,6 +12,14 @@ import { clipEncoder } from "./encoder.js";
  * @returns [B, hiddenSize]: the class token's state after the last norm.
  */
 export function clipVision(p: Parameters, config: ClipVisionConfig, pixels: Value): Value {
+  const [batch, hiddenSize] = [pixels.shape[0]!, config.hiddenSize];
+  const states = clipVisionStates(p, config, pixels);
+  const pooled = ops.reshape(ops.slice(states, 1, 0, 1), [batch, hiddenSize]);
+  return layerNorm(p.at("post_layernorm"), pooled, config.layerNormEps);
+}
+
+/** transformers' last_hidden_state: the states of class token and patches, without the last norm. [B, 1 + patches, hiddenSize] */
+export function clipVisionStates(p: Parameters, config: ClipVisionConfig, pixels: Value): Value {
   const batch = pixels.shape[0]!;
   const { hiddenSize, patchSize, layerNormEps } = config;
   const embeddings = p.at("embeddings");
@@ -30,12 +38,10 @@ export function clipVision(p: Parameters, config: ClipVisionConfig, pixels: Valu
   ]);
   const positions = embeddings.at("position_embedding").get("weight", [count + 1, hiddenSize]);
   const x = layerNorm(p.at("pre_layrnorm"), ops.add(ops.concat([classToken, tokens], 1), positions), layerNormEps);
-  const states = clipEncoder(p.at("encoder"), config, x).at(-1)!;
-  const pooled = ops.reshape(ops.slice(states, 1, 0, 1), [batch, hiddenSize]);
-  return layerNorm(p.at("post_layernorm"), pooled, layerNormEps);
+  return clipEncoder(p.at("encoder"), config, x).at(-1)!;
 }
 
 /** transformers' image_embeds: pooled states [B, C] through `visual_projection`, without bias: [B, projectionDim]. */
 export function projectImage(p: Parameters, config: ClipVisionConfig, pooled: Value): Value {
-  return linear(p.at("visual_projection"), pooled, config.projectionDim, { bias: false });
+  return clipProjection(p.at("visual_projection"), config, pooled);
 }
