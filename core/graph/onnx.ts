@@ -17,7 +17,7 @@ import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
 import { SPLIT, type SplitAttributes } from "./ops/movement.js";
 import { RESHAPE } from "./ops/reshape.js";
-import type { DType, Node, Shape, Target, TensorType, Value } from "./value.js";
+import { type DType, type Node, type Shape, sizeOf, type Target, type TensorType, type Value } from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
 export type StoredDType = DType | "bfloat16" | "float64";
@@ -76,7 +76,7 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   const inputs = new Map<string, TensorType>();
   const names = new Map<Value, string>();
   const order = topologicalOrder(lowered);
-  const needed = neededAsConstants(order);
+  const needed = neededAsConstants(order, options);
   const cut = cutAlone(order);
   const wholes = new Map<Value, BoundLeaf>();
   for (const node of order) {
@@ -142,11 +142,17 @@ function rowsOf({ leaf, bound }: BoundLeaf, node: Node): (BoundLeaf & { readonly
   });
 }
 
+/** Bytes, in float32: all converted weights of a model up to this size are constants, which saves converting them in each run. */
+const SMALL_MODEL = 2 ** 26;
+
 /**
  * Values that some operator would rather have as constants. Other weights that are stored in another type than they compute in are converted as
  * they are used, and only the file's own bytes stay in memory: constants would take the room of float32 twice, converted and laid out.
  */
-function neededAsConstants(order: readonly Node[]): Set<Value> {
+function neededAsConstants(order: readonly Node[], { external }: EmitOptions): Set<Value> {
+  const bound = order.filter(({ definition, attributes }) => definition === PARAMETER && external?.((attributes as LeafAttributes).name));
+  const elements = bound.reduce((sum, { outputs }) => sum + sizeOf(outputs[0]!.shape), 0);
+  if (4 * elements <= SMALL_MODEL) return new Set(order.flatMap(({ inputs }) => inputs));
   return new Set(order.flatMap(({ definition, inputs }) => (definition.needsNoConstants ? [] : inputs)));
 }
 
