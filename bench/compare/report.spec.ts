@@ -52,7 +52,9 @@ test("each goal that is missed is stated", () => {
 test("what PyTorch's libraries take by themselves is told where it is known", () => {
   const torch = TORCH.map((one) => ({ ...one, libraries_rss_mb: 412.3 }));
   const text = (of: Measurement[]) => formatReport(makeReport(SETTING, [{ of: caseOf({}), here: HERE, torch: of }]));
-  expect(text(torch)).toContain("medians of 3 rounds. PyTorch's libraries alone take 412 MiB, before a model is loaded.");
+  expect(text(torch)).toContain(
+    "medians of 3 rounds. PyTorch's libraries alone take 412 MiB, before a model is loaded.",
+  );
   expect(text(TORCH)).not.toContain("libraries");
 });
 

@@ -104,8 +104,13 @@ export function formatReport(report: Report): string {
   const { here, torch, processor, threads, parameters, latent, tokens, rounds } = report;
   const note = `${here} beside ${torch}; ${processor}, ${threads} threads; UNet of ${parameters} parameters, latents ${latent?.join("×")}, ${tokens} tokens; medians of ${rounds} rounds.`;
   const libraries = report.torch_libraries_mib;
-  const alone = libraries === undefined ? [] : [`PyTorch's libraries alone take ${Math.round(libraries)} MiB, before a model is loaded.`];
-  return [rows.map((row) => `| ${row.join(" | ")} |`).join("\n"), [note, ...alone].join(" "), verdict(report)].join("\n\n");
+  const alone =
+    libraries === undefined
+      ? []
+      : [`PyTorch's libraries alone take ${Math.round(libraries)} MiB, before a model is loaded.`];
+  return [rows.map((row) => `| ${row.join(" | ")} |`).join("\n"), [note, ...alone].join(" "), verdict(report)].join(
+    "\n\n",
+  );
 }
 
 function cells({ name, here, torch, time_ratio: time, memory_ratio: memory, goals }: Line): string[] {

@@ -1,6 +1,6 @@
+import { BENCHMARKS, type BenchmarkName } from "../../cli/bench/settings.js";
 import { SpinError } from "../../core/errors.js";
 import type { ModelName } from "../model/configs.js";
-import { BENCHMARKS, type BenchmarkName } from "../../cli/bench/settings.js";
 import { allCases, type Case, type CaseSettings } from "./cases.js";
 
 export const SIZES = ["base", "quarter", "sd15"] as const;

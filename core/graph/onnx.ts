@@ -11,13 +11,22 @@ import {
   type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { SpinError } from "../errors.js";
-import type { Attribute, Attributes, Emitter } from "./emitter.js";
+import type { Attribute, Attributes, Subgraph } from "./emitter.js";
 import { topologicalOrder } from "./gradient.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
 import { SPLIT, type SplitAttributes } from "./ops/movement.js";
 import { RESHAPE } from "./ops/reshape.js";
-import { type DType, type Node, type Shape, sizeOf, type Target, type TensorType, type Value } from "./value.js";
+import {
+  type DType,
+  type Emitter,
+  type Node,
+  type Shape,
+  sizeOf,
+  type Target,
+  type TensorType,
+  type Value,
+} from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
 export type StoredDType = DType | "bfloat16" | "float64";
@@ -95,19 +104,13 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
       addInput(inputs, leaf);
     }
     const whole = definition === SPLIT ? wholes.get(node.inputs[0]!) : undefined;
-    if (whole !== undefined) {
-      for (const { value, leaf, bound } of rowsOf(whole, node))
-        names.set(value, writer.external(leaf, bound, needed.has(value)));
+    if (whole === undefined) {
+      emitNode(writer, node, names);
       continue;
     }
-    const given = definition.emit(
-      writer,
-      node.inputs.map((value) => names.get(value)!),
-      node,
-    );
-    node.outputs.forEach((value, i) => {
-      names.set(value, given[i] ?? "");
-    });
+    for (const part of rowsOf(whole, node)) {
+      names.set(part.value, writer.external(part.leaf, part.bound, needed.has(part.value)));
+    }
   }
   const taken = Object.keys(outputs).find((name) => inputs.has(name));
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
@@ -142,6 +145,15 @@ function rowsOf({ leaf, bound }: BoundLeaf, node: Node): (BoundLeaf & { readonly
   });
 }
 
+/** Writes one node whose inputs have names already, and names its outputs. */
+function emitNode(writer: GraphWriter, node: Node, names: Map<Value, string>): void {
+  const inputs = node.inputs.map((value) => names.get(value)!);
+  const given = node.definition.emit(writer, inputs, node);
+  node.outputs.forEach((value, i) => {
+    names.set(value, given[i] ?? "");
+  });
+}
+
 /** Bytes, in float32: all converted weights of a model up to this size are constants, which saves converting them in each run. */
 const SMALL_MODEL = 2 ** 26;
 
@@ -150,7 +162,9 @@ const SMALL_MODEL = 2 ** 26;
  * they are used, and only the file's own bytes stay in memory: constants would take the room of float32 twice, converted and laid out.
  */
 function neededAsConstants(order: readonly Node[], { external }: EmitOptions): Set<Value> {
-  const bound = order.filter(({ definition, attributes }) => definition === PARAMETER && external?.((attributes as LeafAttributes).name));
+  const bound = order.filter(
+    ({ definition, attributes }) => definition === PARAMETER && external?.((attributes as LeafAttributes).name),
+  );
   const elements = bound.reduce((sum, { outputs }) => sum + sizeOf(outputs[0]!.shape), 0);
   if (4 * elements <= SMALL_MODEL) return new Set(order.flatMap(({ inputs }) => inputs));
   return new Set(order.flatMap(({ definition, inputs }) => (definition.needsNoConstants ? [] : inputs)));
@@ -183,7 +197,8 @@ interface NodeInit {
 }
 
 class GraphWriter implements Emitter {
-  readonly #nodes: NodeInit[] = [];
+  /** Of the graph that is being written: that of a subgraph while it lasts. */
+  #nodes: NodeInit[] = [];
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #computed = new Set<string>();
   readonly #public = new Map<string, string>();
@@ -201,6 +216,30 @@ class GraphWriter implements Emitter {
 
   blocked(opType: string, inputs: readonly string[], attributes: Attributes = {}): readonly string[] {
     return this.#add("com.microsoft.nchwc", opType, inputs, attributes, 1);
+  }
+
+  subgraph(places: readonly Value[], outputs: readonly Value[], captured: ReadonlyMap<Value, string>): Subgraph {
+    const outside = this.#nodes;
+    const nodes: NodeInit[] = [];
+    this.#nodes = nodes;
+    const names = new Map(captured);
+    const input = places.map((place) => {
+      const name = `place#${this.#count++}`;
+      names.set(place, name);
+      return valueInfo(name, place);
+    });
+    for (const node of topologicalOrder(outputs)) {
+      if (!names.has(node.outputs[0]!)) emitNode(this, node, names);
+    }
+    const output = outputs.map((value) => {
+      // A name of its own for each: one value may be two outputs, or an input as it came.
+      const name = `result#${this.#count++}`;
+      nodes.push({ opType: "Identity", input: [names.get(value)!], output: [name], name });
+      return valueInfo(name, value);
+    });
+    this.#nodes = outside;
+    const node = nodes.map((one) => ({ ...one, input: [...one.input], output: [...one.output] }));
+    return { graph: { name: `body#${this.#count++}`, node, input, output } };
   }
 
   ints(values: readonly number[]): string {
@@ -287,6 +326,7 @@ function attributeProto(name: string, value: Attribute): MessageInitShape<typeof
   if ("int" in value) return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value.int) };
   if ("float" in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
   if ("ints" in value) return { name, type: AttributeProto_AttributeType.INTS, ints: value.ints.map(BigInt) };
+  if ("graph" in value) return { name, type: AttributeProto_AttributeType.GRAPH, g: value.graph };
   return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value.string) };
 }
 
