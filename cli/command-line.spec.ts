@@ -72,5 +72,5 @@ test("flags of a service are its settings, checked before it starts", async () =
   expect(err).toContain("--threads: expected a whole number from 0 to 1024");
   const { out } = await run("serve", "trainer", "--help");
   expect(out).toContain("--generator-addresses <value>");
-  expect(out).toContain("(GENERATOR_ADDRESS, default: 127.0.0.1:50051)");
+  expect(out.replaceAll(/\s+/g, " ")).toContain("(GENERATOR_ADDRESS, default: 127.0.0.1:50051)");
 });
