@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import type { Split } from "../../core/data/dataset.js";
+import type { Dataset, Split } from "../../core/data/dataset.js";
 import { openDataset } from "../../core/data/open-dataset.js";
 import { loadPictures, type Pictures } from "../train/pictures.js";
 import { trainScorer } from "../train/scorer.js";
+import type { Budget } from "./settings.js";
 
 /** Another than that of the evaluator's scorer (scorer-main.ts). */
 const SEED = 271828n;
@@ -10,10 +11,17 @@ const SEED = 271828n;
 /**
  * Trains the scorer that labels DPO's pairs, apart from the evaluator's: another seed, half its width and depth, and every
  * other training caption alone.
- * @param steps contrastive, then on preferences
  */
-export async function trainLabeller(steps: readonly [number, number], folder: string, work: string): Promise<void> {
-  const part = async (split: Split) => loadPictures(await openDataset("emoji/mixed", split));
+export async function trainLabeller(
+  { labeller: steps, labellerCaptions }: Pick<Budget, "labeller" | "labellerCaptions">,
+  folder: string,
+  work: string,
+): Promise<void> {
+  const part = async (split: Split) => {
+    const all = await openDataset("emoji/mixed", split);
+    // Two pictures a caption.
+    return loadPictures(labellerCaptions === 0 ? all : firstOf(all, 2 * labellerCaptions));
+  };
   const parts = {
     train: everyOther(await part("train")),
     validation: await part("validation"),
@@ -40,4 +48,9 @@ export async function trainLabeller(steps: readonly [number, number], folder: st
 function everyOther({ captions, images, digest }: Pictures): Pictures {
   const isKept = (_: unknown, i: number) => (i >> 1) % 2 === 0;
   return { captions: captions.filter(isKept), images: images.filter(isKept), digest };
+}
+
+/** The first items of a data set. */
+function firstOf(dataset: Dataset, size: number): Pick<Dataset, "size" | "item" | "digest"> {
+  return { size: Math.min(size, dataset.size), item: (index) => dataset.item(index), digest: dataset.digest };
 }

@@ -32,6 +32,8 @@ export interface Budget {
   readonly pairs: number;
   /** Steps of the labelling scorer: contrastive, then on preferences. */
   readonly labeller: readonly [contrastive: number, preference: number];
+  /** Captions of each part that it sees, from the beginning; 0: all. */
+  readonly labellerCaptions: number;
   /**
    * Settings tried. A trial of SFT or DPO takes as many optimiser steps as one of each iteration of self-play together, so
    * that every method has the same budget.
@@ -57,6 +59,7 @@ export const FULL: Budget = {
   seeds: [5775709n, 5775710n, 5775711n],
   pairs: 0,
   labeller: [400, 100],
+  labellerCaptions: 0,
   grid: {
     sft: [1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4].map((learningRate) => ({ learningRate })),
     dpo: products([3e-6, 1e-5, 3e-5], [2000, 10_000]),
@@ -78,7 +81,8 @@ export const QUICK: Budget = {
   bootstrap: { search: 100, results: 100 },
   seeds: [1n, 2n],
   pairs: 8,
-  labeller: [2, 2],
+  labeller: [1, 1],
+  labellerCaptions: 40,
   grid: {
     sft: [{ learningRate: 1e-5 }, { learningRate: 1e-4 }],
     dpo: products([1e-5], [2000, 10_000]),

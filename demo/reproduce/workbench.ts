@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { fetchTable, type PictureTable } from "../../cli/evaluate/picture-table.js";
 import { digestFolder } from "../../core/checkpoint/manifest.js";
 import type { Split } from "../../core/data/dataset.js";
+import { openDataset } from "../../core/data/open-dataset.js";
 import { EvaluationSpec } from "../../proto/gen/spin/v1/evaluation.js";
 import { Evaluation } from "../../proto/gen/spin/v1/evaluator_service.js";
 import type { OverallProgress } from "../overall-progress.js";
@@ -30,10 +31,10 @@ export interface Base {
 /** Makes what the services need before they start: the labelling scorer, and the pairs that it labels. */
 export async function prepareData(folder: string, budget: Budget): Promise<LabelledPairs> {
   const { data, labeller, units } = foldersOf(folder);
-  const base = await digestFolder(join(DEMO, "base"));
-  const inputs = { labeller: budget.labeller, pairs: budget.pairs, base: base.digest };
+  const { labeller: steps, labellerCaptions, pairs } = budget;
+  const inputs = { steps, labellerCaptions, pairs, train: (await openDataset("emoji/mixed", "train")).digest };
   return new UnitStore(units).result("labelled-pairs", inputs, async () => {
-    await trainLabeller(budget.labeller, labeller, folder); // goes on from where it was interrupted
+    await trainLabeller(budget, labeller, folder); // goes on from where it was interrupted
     return labelPairs(labeller, data, budget.pairs);
   });
 }
