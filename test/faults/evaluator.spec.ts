@@ -17,7 +17,7 @@ import { writeTinyScorer } from "../support/tiny-scorer.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/evaluator/main.js", import.meta.url));
 const PROMPTS = 40;
-const { startEvaluation, watchEvaluation, getEvaluation } = EvaluatorServiceService;
+const { watchEvaluation, getEvaluation } = EvaluatorServiceService;
 
 const folder = useTemporaryFolder();
 const stopping: (() => unknown)[] = [];
@@ -26,7 +26,10 @@ afterEach(async () => {
 });
 
 /** Starts the evaluator of `name`, whose evaluations are its own. */
-async function startProcess(name: string, generatorAddress: string): Promise<{ process: ChildProcess; address: string }> {
+async function startProcess(
+  name: string,
+  generatorAddress: string,
+): Promise<{ process: ChildProcess; address: string }> {
   const [port] = await freePorts(1);
   const child = spawn(process.execPath, [MAIN], {
     env: {
@@ -73,7 +76,18 @@ test("an evaluator killed amid a checkpoint goes on when it is started again, to
   stopping.push(() => generator.stop());
   const flags = [
     ...["--checkpoint", "base=tiny", "--checkpoint", "spin-1=other,7", "--prompts", "emoji/winners", "--name", "a"],
-    ...["--max-prompts", String(PROMPTS), "--steps", "2", "--guidance", "2", "--scorer", "scorer", "--scorer", "second"],
+    ...[
+      "--max-prompts",
+      String(PROMPTS),
+      "--steps",
+      "2",
+      "--guidance",
+      "2",
+      "--scorer",
+      "scorer",
+      "--scorer",
+      "second",
+    ],
     ...["--bootstrap", "200"],
   ];
 
@@ -106,7 +120,10 @@ test("an evaluator killed amid a checkpoint goes on when it is started again, to
   expect(JSON.parse(resumed.out)).toEqual({ ...(JSON.parse(undisturbed.out) as object), table });
   const [id] = await readdir(join(folder(), "whole"));
   for (const part of ["scores", "pictures"]) {
-    const [one, two] = [await filesBelow(join(folder(), "whole", id!, part)), await filesBelow(join(folder(), "killed", id!, part))];
+    const [one, two] = [
+      await filesBelow(join(folder(), "whole", id!, part)),
+      await filesBelow(join(folder(), "killed", id!, part)),
+    ];
     expect(Object.keys(one)).not.toHaveLength(0);
     expect(two).toEqual(one);
   }
@@ -114,9 +131,16 @@ test("an evaluator killed amid a checkpoint goes on when it is started again, to
   const file = await asyncBufferFromFile(table);
   const rows = (await parquetReadObjects({ file })) as Record<string, unknown>[];
   expect(rows).toHaveLength(3 * PROMPTS);
-  expect(Object.keys(rows[0]!)).toEqual(
-    ["label", "checkpoint_digest", "prompt_index", "prompt", "seed", "score_scorer", "score_second", "similarity"],
-  );
+  expect(Object.keys(rows[0]!)).toEqual([
+    "label",
+    "checkpoint_digest",
+    "prompt_index",
+    "prompt",
+    "seed",
+    "score_scorer",
+    "score_second",
+    "similarity",
+  ]);
   const metadata = (await parquetMetadataAsync(file)).key_value_metadata!.find(({ key }) => key === "spin.protocol");
   expect(JSON.parse(metadata!.value!)).toMatchObject({ numPrompts: PROMPTS, sampler: { numSteps: 2 }, seeds: ["0"] });
 
@@ -140,34 +164,3 @@ test("an evaluator killed amid a checkpoint goes on when it is started again, to
   const page = await readFile(out, "utf8");
   for (const part of ["Table 1", "Table 4: win rate over spin-1", "Figure 1", "Figure 2"]) expect(page).toContain(part);
 }, 600_000);
-
-test("a repeated command finds the evaluation that a stop interrupted", async () => {
-  const modelDir = join(folder(), "models");
-  await writeTinyModel(join(modelDir, "tiny"));
-  await writeTinyScorer(join(modelDir, "scorer"));
-  const generator = await startTestGenerator(folder(), { modelDir });
-  stopping.push(() => generator.stop());
-  const one = await startProcess("kept", generator.address);
-  const channel = new RpcChannel(one.address);
-  const spec = {
-    checkpoints: [{ label: "a", checkpoint: { modelName: "tiny", digest: "" }, totalSteps: 0 }],
-    baselineLabel: "",
-    prompts: { name: "emoji/winners", split: "test", digest: "" },
-    maxPrompts: 20,
-    seeds: [1n],
-    sampler: { numSteps: 2, guidanceScale: 2 },
-    scorers: ["scorer"],
-    bootstrapSamples: 100,
-  };
-  const asked = startEvaluation.requestDeserialize(startEvaluation.requestSerialize({ requestId: "k", spec } as never));
-  await channel.call(startEvaluation, asked);
-  channel.close();
-  const exited = once(one.process, "exit");
-  one.process.kill("SIGTERM");
-  await exited;
-  const two = await startProcess("kept", generator.address);
-  const later = new RpcChannel(two.address);
-  for await (const _ of later.stream(watchEvaluation, { evaluationId: "k", afterSequence: 0 }));
-  expect((await later.call(getEvaluation, { evaluationId: "k" })).evaluation).toMatchObject({ results: [{ label: "a" }] });
-  later.close();
-}, 300_000);
