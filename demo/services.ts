@@ -65,7 +65,7 @@ export async function startServices(
     await Promise.all(children.map(({ stop }) => stop()));
   };
   try {
-    await Promise.race([Promise.all(channels.map((channel) => channel.waitForReady(60_000))), failed]);
+    await Promise.race([Promise.all(channels.map((channel) => channel.waitForReady(300_000))), failed]);
   } catch (error) {
     await stop();
     throw error;

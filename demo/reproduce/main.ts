@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { runTool } from "../../bench/run-tool.js";
+import { writeFailure } from "../../cli/failure.js";
 import { trainingHistory } from "../../cli/report/history.js";
 import { timelineOf } from "../../cli/report/timeline.js";
 import { fetchReport } from "../../cli/report/write-report.js";
@@ -149,4 +149,9 @@ program.addCommand(
     (options: Options) => runReproduction(setupOf(options)),
   ),
 );
-await runTool(program);
+try {
+  await program.parseAsync();
+} catch (error) {
+  writeFailure(error, false);
+  process.exitCode = 1;
+}
