@@ -101,7 +101,7 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
         throw error;
       },
     );
-    recordStep(metrics);
+    recordStep(metrics, job.spec.batchSize);
     log.info({ step, loss: metrics.loss, margin: metrics.margin, waitSeconds: metrics.waitSeconds }, "optimizer step");
     if (isCollapsing(metrics)) log.warn({ metrics }, "the margin soars while both errors rise: a collapse");
     await reports.step(metrics);

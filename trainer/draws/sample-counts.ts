@@ -1,5 +1,4 @@
-import { metrics } from "@opentelemetry/api";
-import { METER } from "../../core/service/tracing.js";
+import { count, note } from "../../core/service/metrics.js";
 
 /** What became of the samples that generators delivered: generated = trained + refused + pending at every moment. */
 export class SampleCounts {
@@ -12,28 +11,25 @@ export class SampleCounts {
   /** Here, and not handed out yet. */
   pending = 0;
 
-  arrive(count: number): void {
-    this.generated += count;
-    this.pending += count;
-    const meter = metrics.getMeter(METER);
-    meter.createCounter("spin.trainer.samples.generated", { unit: "{sample}" }).add(count);
-    meter.createUpDownCounter("spin.trainer.samples.pending", { unit: "{sample}" }).add(count);
+  arrive(amount: number): void {
+    this.generated += amount;
+    this.pending += amount;
+    count("spin.trainer.samples.generated", amount);
+    count("spin.trainer.samples.refused", 0); // There before the first one is.
+    note("spin.trainer.samples.pending", this.pending);
   }
 
-  train(count: number): void {
-    this.trained += count;
-    this.#leave("trained", count);
+  train(amount: number): void {
+    this.trained += amount;
+    this.pending -= amount;
+    count("spin.trainer.samples.trained", amount);
+    note("spin.trainer.samples.pending", this.pending);
   }
 
-  refuse(count: number): void {
-    this.refused += count;
-    this.#leave("refused", count);
-  }
-
-  #leave(as: "trained" | "refused", count: number): void {
-    this.pending -= count;
-    const meter = metrics.getMeter(METER);
-    meter.createCounter(`spin.trainer.samples.${as}`, { unit: "{sample}" }).add(count);
-    meter.createUpDownCounter("spin.trainer.samples.pending", { unit: "{sample}" }).add(-count);
+  refuse(amount: number): void {
+    this.refused += amount;
+    this.pending -= amount;
+    count("spin.trainer.samples.refused", amount);
+    note("spin.trainer.samples.pending", this.pending);
   }
 }
