@@ -1,3 +1,5 @@
+import type { HalfDType } from "./value.js";
+
 /** An ONNX attribute: a number is an integer or a float by its wrapper, to leave no doubt in the file. */
 export type Attribute =
   | { readonly int: number }
@@ -7,6 +9,8 @@ export type Attribute =
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+export type FloatDType = "float32" | HalfDType;
+
 /** What an operator's emission rule writes to. */
 export interface Emitter {
   /** Adds a node with `outputs` outputs (1 by default) and returns their names. */
@@ -15,8 +19,8 @@ export interface Emitter {
   contrib(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
   /** Name of an int64 vector constant; equal vectors share one initializer. */
   ints(values: readonly number[]): string;
-  /** Name of a float constant, row-major over `shape` (a scalar by default). */
-  floats(values: ArrayLike<number>, shape?: readonly number[]): string;
+  /** Name of a float constant, row-major over `shape` (a scalar by default), rounded to `dtype` (float32 by default). */
+  floats(values: ArrayLike<number>, shape?: readonly number[], dtype?: FloatDType): string;
 }
 
 export const int = (value: number): Attribute => ({ int: value });

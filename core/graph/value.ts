@@ -2,7 +2,10 @@ import { SpinError } from "../errors.js";
 import type { Emitter } from "./emitter.js";
 
 /** Element types that graphs carry; names as onnxruntime spells them. */
-export type DType = "float32" | "float16" | "int64" | "bool";
+export type DType = "float32" | HalfDType | "int64" | "bool";
+
+/** Floating-point types of 16 bits. */
+export type HalfDType = "float16" | "bfloat16";
 
 /** Extents of a tensor, outermost first; every extent is known when a node is made. */
 export type Shape = readonly number[];
@@ -47,6 +50,11 @@ export interface OpDefinition<A> {
   readonly name: string;
   /** Whether it is as fast with weights that the runtime could not lay out beforehand. */
   readonly needsNoConstants?: true;
+  /**
+   * In what a mixed-precision graph computes it: "half" where speed is to be had and sums are kept in more bits inside, "float" where 16 bits
+   * lose too much. Absent: in what its inputs come in.
+   */
+  readonly precision?: "half" | "float";
   /** Types of the outputs; throws through {@link shapeError} where the inputs do not fit. */
   infer(inputs: readonly Value[], attributes: A): readonly TensorType[];
   /** The same by other operators, where the target computes those faster; absent or undefined: as it is. */

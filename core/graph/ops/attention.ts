@@ -1,4 +1,4 @@
-import { float, int } from "../emitter.js";
+import { type FloatDType, float, int } from "../emitter.js";
 import { apply, type OpDefinition, shapeError, type Value } from "../value.js";
 import { mul, neg } from "./elementwise.js";
 import { constant } from "./leaf.js";
@@ -12,6 +12,7 @@ interface AttentionAttributes {
 
 const ATTENTION: OpDefinition<AttentionAttributes> = {
   name: "attention",
+  precision: "half",
   infer: (inputs) => {
     const [q, k, v] = inputs;
     const [n, d] = q!.shape.slice(-2) as [number, number];
@@ -44,6 +45,7 @@ const ATTENTION: OpDefinition<AttentionAttributes> = {
       constant(
         [1],
         v!.shape.map(() => 1),
+        v!.dtype as FloatDType,
       ),
       [...v!.shape.slice(0, -1), 1],
     );

@@ -5,6 +5,7 @@ import { reduceMean } from "./reduce.js";
 
 const NORMALIZE: OpDefinition<{ readonly epsilon: number }> = {
   name: "normalize",
+  precision: "float",
   infer: ([x]) => {
     if (x!.shape.length < 2) throw shapeError("normalize", [x!], "at least two axes");
     const statistic = { shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype };
@@ -27,6 +28,7 @@ export const normalize = (x: Value, epsilon: number): Value => apply(NORMALIZE, 
 
 const LAYER_NORM: OpDefinition<{ readonly epsilon: number }> = {
   name: "layerNorm",
+  precision: "float",
   infer: (inputs) => {
     const [x, weight, bias] = inputs;
     const width = x!.shape.at(-1);
