@@ -2,9 +2,12 @@ import { Command, CommanderError } from "commander";
 import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
+import { compareCommand } from "./compare/command.js";
+import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
+import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
@@ -43,7 +46,17 @@ function createProgram(asJson: boolean): Command {
     .helpCommand(false)
     .showHelpAfterError("(--help tells the options)");
   const quiet = { writeErr: () => undefined };
-  const commands = [sampleCommand(), runCommand(), evaluateCommand(), loraCommand(), serveCommand(), benchCommand()];
+  const commands = [
+    sampleCommand(),
+    runCommand(),
+    evaluateCommand(),
+    compareCommand(),
+    reportCommand(),
+    loraCommand(),
+    dataCommand(),
+    serveCommand(),
+    benchCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ sortOptions: false });

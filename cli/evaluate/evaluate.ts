@@ -1,17 +1,21 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { toIoError } from "../../core/checkpoint/io-errors.js";
+import { saveFile } from "../../core/checkpoint/atomic-file.js";
 import type { RpcChannel } from "../../core/service/client.js";
 import type { EvaluationRow, FloorRow } from "../../evaluator/evaluation-row.js";
 import { evaluationRows } from "../../evaluator/rows.js";
 import { renderTable } from "../../evaluator/table.js";
 import type { TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
-import { type Evaluation, EvaluatorServiceService } from "../../proto/gen/spin/v1/evaluator_service.js";
+import {
+  type Evaluation,
+  EvaluatorServiceService,
+  GetReportRequest,
+} from "../../proto/gen/spin/v1/evaluator_service.js";
 import { Progress } from "../progress.js";
 import { withService } from "../remote/connect.js";
 import { untilInterrupted } from "../remote/interrupt.js";
-import { isEnded, requireSuccess } from "../remote/jobs.js";
+import { requireSuccess } from "../remote/jobs.js";
+import { fetchReport } from "../report/write-report.js";
 import { toEvaluationSpec } from "./evaluation-spec.js";
+import { fetchTable, writeTable } from "./picture-table.js";
 import type { EvaluateSettings } from "./settings.js";
 
 export interface EvaluationPlan {
@@ -24,6 +28,8 @@ export interface EvaluationPlan {
   readonly curves?: readonly TrainingCurve[];
   /** File for the HTML report. */
   readonly report?: string;
+  /** File for the scores of single pictures, `.parquet` or `.jsonl`. */
+  readonly table?: string;
 }
 
 /** What an evaluation found, as it is printed under --json. */
@@ -36,25 +42,34 @@ export interface EvaluationOutcome {
   readonly fingerprint: string;
   /** Where the report was written. */
   readonly report?: string;
+  /** Where the scores of single pictures were written. */
+  readonly table?: string;
 }
 
 /** Evaluates checkpoints, with progress on standard error, and fetches the report where one is wanted. */
 export async function evaluateAndReport(plan: EvaluationPlan): Promise<EvaluationOutcome> {
-  const { evaluator, name, settings, curves = [], report } = plan;
+  const { evaluator, name, settings, curves = [], report, table } = plan;
   return withService(evaluator, async (service) => {
     const evaluation = await untilInterrupted(`the evaluation ${name}`, (signal) =>
       evaluate(service, name, settings, signal),
     );
     const { evaluationId, computeFingerprint: fingerprint } = evaluation;
-    if (report !== undefined) await writeReport(service, evaluationId, curves, report);
+    if (report !== undefined) {
+      const request = GetReportRequest.fromPartial({ evaluationId, curves: [...curves] });
+      await saveFile(report, await fetchReport(service, request));
+    }
+    if (table !== undefined) await writeTable(await fetchTable(service, evaluationId), table);
     const { rows, floor } = evaluationRows(evaluation);
-    return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report };
+    return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report, table };
   });
 }
 
 /** The same for people. */
-export function formatOutcome({ checkpoints, real, report }: EvaluationOutcome): string {
-  return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${report === undefined ? "" : `report: ${report}\n`}`;
+export function formatOutcome({ checkpoints, real, report, table }: EvaluationOutcome): string {
+  const files = Object.entries({ report, table }).flatMap(([what, file]) =>
+    file === undefined ? [] : `${what}: ${file}\n`,
+  );
+  return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${files.join("")}`;
 }
 
 /** Starts the evaluation, or finds it, and follows it to its end. */
@@ -64,20 +79,18 @@ async function evaluate(
   settings: EvaluateSettings,
   signal: AbortSignal,
 ): Promise<Evaluation> {
-  const request = { requestId: name, spec: toEvaluationSpec(settings) };
+  const request = { requestId: name, spec: toEvaluationSpec(settings), resume: true };
   const started = (await evaluator.call(EvaluatorServiceService.startEvaluation, request, { signal })).evaluation!;
-  const labels = settings.checkpoint.map(({ label }) => label);
   const watch = { evaluationId: started.evaluationId, afterSequence: 0 };
   const progress = new Progress("evaluating");
   let last = started;
   try {
     for await (const { event } of evaluator.stream(EvaluatorServiceService.watchEvaluation, watch, { signal })) {
       if (event?.$case === "progress") {
-        const { label, imagesDone, imagesTotal } = event.value;
-        progress.update(Math.max(0, labels.indexOf(label)) * imagesTotal + imagesDone, labels.length * imagesTotal);
+        progress.update(event.value.allImagesDone, event.value.allImagesTotal);
       } else if (event?.$case === "stateChange") {
+        // One that had failed and was taken up again tells that too: the stream ends with the last of its ends.
         last = event.value;
-        if (isEnded(last)) break;
       }
     }
   } finally {
@@ -85,21 +98,4 @@ async function evaluate(
   }
   requireSuccess(last, "the evaluation");
   return last;
-}
-
-async function writeReport(
-  evaluator: RpcChannel,
-  evaluationId: string,
-  curves: readonly TrainingCurve[],
-  file: string,
-): Promise<void> {
-  const parts: Uint8Array[] = [];
-  const request = { evaluationId, curves: [...curves] };
-  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) parts.push(data);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, Buffer.concat(parts));
-  } catch (error) {
-    throw toIoError(error, file, "write");
-  }
 }

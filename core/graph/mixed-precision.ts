@@ -1,8 +1,7 @@
-import type { FloatDType } from "./emitter.js";
 import { topologicalOrder } from "./gradient.js";
 import { cast } from "./ops/cast.js";
 import { CONSTANT, type ConstantAttributes, constant, PARAMETER } from "./ops/leaf.js";
-import { apply, type HalfDType, type Value } from "./value.js";
+import { apply, type FloatDType, type HalfDType, type Value } from "./value.js";
 
 /**
  * Rewrites a float32 graph to compute in 16 bits where that pays, as torch's autocast: products, convolutions and attention in `half`; norms,

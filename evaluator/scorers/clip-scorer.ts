@@ -94,7 +94,7 @@ class ClipScorer implements Scorer {
         remedy: "replace the scorer: its weights do not make finite numbers",
       });
     });
-    return { scores: similarities.map((cosine) => cosine * this.#scale), similarities, embeddings, width };
+    return { scores: similarities.map((cosine) => cosine * this.#scale), similarities, embeddings };
   }
 
   async release(): Promise<void> {

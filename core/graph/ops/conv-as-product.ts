@@ -1,5 +1,4 @@
-import type { FloatDType } from "../emitter.js";
-import type { Value } from "../value.js";
+import type { FloatDType, Value } from "../value.js";
 import { add } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";

@@ -1,5 +1,5 @@
-import { type FloatDType, float } from "../emitter.js";
-import { apply, type GradientRule, type OpDefinition, type Shape, shapeError, type Value } from "../value.js";
+import { float } from "../emitter.js";
+import { apply, type FloatDType, type GradientRule, type OpDefinition, type Shape, shapeError, type Value } from "../value.js";
 import { scalar } from "./leaf.js";
 
 type None = Record<never, never>;

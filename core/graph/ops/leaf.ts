@@ -1,6 +1,5 @@
 import { SpinError } from "../../errors.js";
-import type { FloatDType } from "../emitter.js";
-import { apply, type DType, type OpDefinition, type Shape, sizeOf, type Value } from "../value.js";
+import { apply, type DType, type FloatDType, type OpDefinition, type Shape, sizeOf, type Value } from "../value.js";
 
 export interface LeafAttributes {
   readonly name: string;

@@ -1,5 +1,5 @@
-import { type FloatDType, int, ints } from "../emitter.js";
-import { apply, type OpDefinition, shapeError, type Value } from "../value.js";
+import { int, ints } from "../emitter.js";
+import { apply, type FloatDType, type OpDefinition, shapeError, type Value } from "../value.js";
 import { mul } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
