@@ -68,9 +68,9 @@ describe.each([
   ["all weights", false],
   ["a LoRA", true],
 ])("training %s in float16", (_, isLora) => {
-  test("has losses near float32's over ten steps, with float32 weights, and the same bits again", async () => {
-    const full = await train(await create("float32", isLora), 10);
-    const half = await train(await create("float16", isLora), 10);
+  test("has losses near float32's over some steps, with float32 weights, and the same bits again", async () => {
+    const full = await train(await create("float32", isLora), 6);
+    const half = await train(await create("float16", isLora), 6);
     const off = full.losses.map((loss, i) => (half.losses[i]! - loss) / loss);
     const deviation = Math.sqrt(off.reduce((sum, x) => sum + x * x, 0) / off.length);
     expect(deviation).toBeLessThan(2e-3);
@@ -79,7 +79,7 @@ describe.each([
     expect(full.losses.at(-1)).toBeLessThan(full.losses[0]!);
     expect(half.last).toMatchObject({ lossScale: expect.any(Number), skippedUpdates: expect.any(Number) });
     expect(full.last).not.toHaveProperty("lossScale");
-    const again = await train(await create("float16", isLora), 10);
+    const again = await train(await create("float16", isLora), 6);
     expect([again.losses, again.weights]).toEqual([half.losses, half.weights]);
   });
 });
