@@ -1,5 +1,13 @@
 import { float } from "../emitter.js";
-import { apply, type FloatDType, type GradientRule, type OpDefinition, type Shape, shapeError, type Value } from "../value.js";
+import {
+  apply,
+  type FloatDType,
+  type GradientRule,
+  type OpDefinition,
+  type Shape,
+  shapeError,
+  type Value,
+} from "../value.js";
 import { scalar } from "./leaf.js";
 
 type None = Record<never, never>;
