@@ -7,13 +7,13 @@ import { apply, type Node, type Target, type Value } from "./value.js";
  *
  * @returns the outputs, in the same order.
  */
-export function lower(outputs: readonly Value[], target: Target): Value[] {
+export function lower(outputs: readonly Value[], { isFed: isSource, block }: Target): Value[] {
   const replaced = new Map<Value, Value>();
   const fed = new Map<Node, boolean>();
   const isFed = (value: Value): boolean => {
     let known = fed.get(value.node);
     if (known === undefined) {
-      known = target.isFed(value) || value.node.inputs.some(isFed);
+      known = isSource(value) || value.node.inputs.some(isFed);
       fed.set(value.node, known);
     }
     return known;
@@ -23,7 +23,7 @@ export function lower(outputs: readonly Value[], target: Target): Value[] {
     const inputs = node.inputs.map((value) => replaced.get(value) ?? value);
     // Faster forms are made for float32, by what was measured there.
     const isHalf = inputs.some(({ dtype }) => dtype === "float16" || dtype === "bfloat16");
-    const lowered = isHalf ? undefined : node.definition.lower?.(inputs, node.attributes, { isFed });
+    const lowered = isHalf ? undefined : node.definition.lower?.(inputs, node.attributes, { isFed, block });
     const kept = inputs.every((value, i) => value === node.inputs[i]);
     const becomes = lowered ?? (kept ? node.outputs : apply(node.definition, inputs, node.attributes));
     node.outputs.forEach((value, i) => {

@@ -1,12 +1,13 @@
 import { SpinError } from "../errors.js";
+import { blockSize } from "../graph/block-size.js";
 import { gradients } from "../graph/gradient.js";
 import { inMixedPrecision } from "../graph/mixed-precision.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { input, mul } from "../graph/ops/index.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
 import { type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
-import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
-import { type FlatTensors, flatTensors } from "./flat-tensors.js";
+import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
+import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
 import { LossScale } from "./loss-scale.js";
 import { Parameters } from "./parameters.js";
 
@@ -81,9 +82,9 @@ export class Training {
     this.#session = session;
     this.#compileForward = compileForward;
     this.shapes = shapes;
-    this.weights = flatTensors(shapes);
-    this.#gradients = flatTensors(shapes);
-    this.optimizer = new AdamW(this.weights.data.length);
+    this.optimizer = new AdamW(totalSize(shapes));
+    this.weights = flatTensors(shapes, this.optimizer.parameters);
+    this.#gradients = flatTensors(shapes, this.optimizer.gradients);
   }
 
   /**
@@ -104,8 +105,10 @@ export class Training {
       trained.map(([, value]) => value),
     );
     const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
-    const compileForward = () => Session.create(emitModel({ ...outputs }, { external }), options);
+    const isPlain = (options.device ?? "cpu") === "cpu" && precision === "float32";
+    const block = isPlain ? await blockSize() : undefined;
+    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external, block }), options);
+    const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
     const training = new Training(session, shapes, compileForward, lossScale);
     for (const [name, view] of training.weights.views) {
@@ -159,7 +162,7 @@ export class Training {
     const count = this.#added;
     this.#added = 0;
     const lossScale = this.#lossScale?.factor ?? 1;
-    const gradientNorm = globalNorm(this.#gradients.data) / (count * lossScale);
+    const gradientNorm = this.optimizer.gradientNorm() / (count * lossScale);
     const isUsable = this.#lossScale?.note(gradientNorm);
     const scaling = this.#lossScale && { lossScale, skippedUpdates: this.#lossScale.skipped };
     if (isUsable === false) return { gradientNorm, updateNorm: 0, ...scaling };
