@@ -1,5 +1,5 @@
 import { int } from "../emitter.js";
-import { apply, type FloatDType, type OpDefinition, type Shape, shapeError, sizeOf, type Value } from "../value.js";
+import { apply, type FloatDType, type OpDefinition, shapeError, sizeOf, type Value } from "../value.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 import { expand } from "./reduce.js";
