@@ -7,6 +7,7 @@ import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
+import { planCommand } from "./plan/command.js";
 import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
@@ -49,6 +50,7 @@ function createProgram(asJson: boolean): Command {
   const commands = [
     sampleCommand(),
     runCommand(),
+    planCommand(),
     evaluateCommand(),
     compareCommand(),
     reportCommand(),
