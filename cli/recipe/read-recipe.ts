@@ -12,7 +12,7 @@ export interface Override {
   readonly value: unknown;
 }
 
-/** Reads `key=value`, with dots in the key for nested ones; the value as YAML has it. @throws SpinError `invalid` */
+/** Reads `key=value`, with dots in the key for nested ones; the value as YAML has it, and null takes the key away. @throws SpinError `invalid` */
 export function parseOverride(text: string): Override {
   const [, key, value] = /^([A-Za-z][A-Za-z0-9.]*)=(.*)$/s.exec(text) ?? [];
   if (key === undefined || value === undefined) {
@@ -103,7 +103,8 @@ function put(target: unknown, path: readonly string[], value: unknown): void {
     if (typeof next !== "object" || next === null) holder[key] = {};
     holder = holder[key] as Record<string, unknown>;
   }
-  holder[path.at(-1)!] = value;
+  if (value === null) delete holder[path.at(-1)!];
+  else holder[path.at(-1)!] = value;
 }
 
 function malformed(file: string, mistakes: readonly string[]): SpinError {
