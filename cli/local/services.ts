@@ -4,10 +4,8 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SpinError } from "../../core/errors.js";
-
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+import { PROJECT_ROOT } from "../../core/project-root.js";
 
 /** Where the services of one machine find and keep things. */
 export interface LocalSettings {
@@ -87,7 +85,7 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
 
 function start(name: string, logs: string, environment: Readonly<Record<string, string>>) {
   const log = join(logs, `${name}.log`);
-  const child = spawn(process.execPath, [join(ROOT, "dist", name, "main.js")], {
+  const child = spawn(process.execPath, [join(PROJECT_ROOT, "dist", name, "main.js")], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
     // A terminal's Ctrl-C is for this process, which stops the services in order.

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { SpinError } from "../../core/errors.js";
+import { PROJECT_ROOT } from "../../core/project-root.js";
 import type { Pipeline } from "../../core/runtime/pipeline.js";
 import type { BenchResult } from "../bench/run-bench.js";
 import type { IterationCounts, ModelSizes } from "./counts.js";
 
-const PROGRAM = fileURLToPath(new URL("../../../bin/spin-diffusion.mjs", import.meta.url));
+const PROGRAM = join(PROJECT_ROOT, "bin/spin-diffusion.mjs");
 
 /** How fast a model runs on this machine. */
 export interface ProbeResult {
@@ -90,8 +91,8 @@ async function bench(args: readonly string[]): Promise<BenchResult> {
     out += chunk.toString();
   });
   await once(child, "close");
-  const result = JSON.parse(out || "{}") as BenchResult & { readonly error?: { readonly message: string } };
-  if (result.ms !== undefined) return result;
+  const result = JSON.parse(out || "{}") as Partial<BenchResult> & { readonly error?: { readonly message: string } };
+  if (result.ms !== undefined) return result as BenchResult;
   throw new SpinError("precondition", `the probe failed: ${result.error?.message ?? "it ended without a result"}`, {
     remedy: "--no-probe plans without measuring",
   });

@@ -25,17 +25,14 @@ test("the recipes that ship are those of the paper and small ones", () => {
   expect(new Set(files)).toEqual(new Set([...paper, ...small].map((name) => `${name}.yaml`)));
 });
 
-test.each(files)(
-  "%s is valid, and the trainer takes its iterations",
-  async (file) => {
-    const recipe = await readRecipe(join(RECIPES, file));
-    expect(recipe.name).toBe(file.replace(".yaml", ""));
-    for (const settings of iterationsOf(recipe)) {
-      const spec = toIterationSpec(settings, recipe.name);
-      expect(() => checkRequest(startIterationRequest, { requestId: "r", runId: "run", spec })).not.toThrow();
-    }
-  },
-);
+test.each(files)("%s is valid, and the trainer takes its iterations", async (file) => {
+  const recipe = await readRecipe(join(RECIPES, file));
+  expect(recipe.name).toBe(file.replace(".yaml", ""));
+  for (const settings of iterationsOf(recipe)) {
+    const spec = toIterationSpec(settings, recipe.name);
+    expect(() => checkRequest(startIterationRequest, { requestId: "r", runId: "run", spec })).not.toThrow();
+  }
+});
 
 test("the paper's runs have the paper's numbers", async () => {
   const specOf = async (name: string) => {

@@ -89,8 +89,7 @@ test("a run that Ctrl-C ended stops its services and is gone on with by the same
   let told = "";
   child.stderr.on("data", (chunk: Buffer) => {
     told += chunk.toString();
-    if (told.includes("dpo-2  2/30") || told.includes("dpo-2 2/30") || / dpo-2 .*\b2\/30/.test(` ${told}`))
-      child.kill("SIGINT");
+    if (told.includes("dpo-2  2/30")) child.kill("SIGINT");
   });
   const [code] = (await once(child, "close")) as [number];
   expect(code).toBe(130);
