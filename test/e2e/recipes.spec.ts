@@ -45,7 +45,8 @@ test("the paper's iterations follow each other by name, each two optimiser steps
   expect(first).toMatchObject({ code: 0 });
   expect(first.err).toContain("31 of 40 rows are used, 8 are ties, 0 unlabelled, 1 broken");
   expect(first.err).toMatch(/train-00000-of-00001\.parquet row 0: jpg_0, the winner: not a readable picture/);
-  expect(first.err).toMatch(/spin-1 1\/2 {2}loss 0\.6931 /);
+  // ln 2 but for rounding, which β multiplies by a thousand; the trainer holds each error to its own bound.
+  expect(first.err).toMatch(/spin-1 1\/2 {2}loss 0\.693\d {2}margin [+-]0\.00/);
   const one = JSON.parse(first.out) as Outcome;
   expect(one.checkpoints[1]!.last_step!.step).toBe(2);
 
