@@ -6,7 +6,7 @@ import { RpcChannel } from "../core/service/client.js";
 const MODELS = fileURLToPath(new URL("../../demo", import.meta.url));
 
 /** How long services may take until they answer. */
-const START_MS = 60_000;
+const START_MS = 300_000;
 
 /** The three services as processes of their own, on loopback. */
 export interface DemoServices {
@@ -21,13 +21,19 @@ export interface DemoServices {
 /**
  * Starts generator, trainer and evaluator with their folders under `folder`; logs go to `folder`/logs.
  * @param interrupted rejects when the work is to end
+ * @param settings more environment variables for all three
  */
-export async function startServices(folder: string, interrupted: Promise<never>): Promise<DemoServices> {
+export async function startServices(
+  folder: string,
+  interrupted: Promise<never>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<DemoServices> {
   const services = await startLocalServices({
     folder,
     modelDir: MODELS,
     dataIndexDir: join(folder, "data-index"),
     threads: 1,
+    environment: settings,
   });
   const failed = Promise.race([interrupted, services.failed]);
   failed.catch(() => undefined); // whoever works with the services waits for it

@@ -16,7 +16,7 @@ export interface LocalOptions {
 }
 
 /** How long services may take until they answer. */
-const START_MS = 60_000;
+const START_MS = 300_000;
 
 /**
  * Works with services that are started here and stopped afterwards, Ctrl-C included; or, without options, with those that are there.
