@@ -2,25 +2,9 @@ import { Command, Option } from "commander";
 import { collect, seed, wholeNumber } from "../options.js";
 import { checkpoint, jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { recipeAction } from "./recipe-action.js";
+import type { RunCommandOptions } from "./run-options.js";
 import { settingOptions } from "./setting-options.js";
-import { iterationSettings, type RunSettings } from "./settings.js";
-
-export interface RunCommandOptions extends RunSettings {
-  readonly trainer: string;
-  readonly evaluator?: string;
-  readonly scorer: string;
-  readonly maxPrompts: number;
-  readonly report?: string;
-  /** Of a recipe. */
-  readonly set?: readonly string[];
-  readonly local?: boolean;
-  readonly modelDir: string;
-  readonly dataDir?: string;
-  readonly stateDir: string;
-  readonly threads?: number;
-  readonly name?: string;
-  readonly json?: boolean;
-}
+import { iterationSettings } from "./settings.js";
 
 const EXAMPLES = `
 Examples:

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { RunCommandOptions } from "./command.js";
+import type { RunCommandOptions } from "./run-options.js";
 
 /** Flags that are for the command, not for what is trained. */
 const NOT_SETTINGS: readonly string[] = [
