@@ -15,7 +15,7 @@ export function blocksPay(x: Value, weight: Value, block: number | undefined): b
   const [batch, , height, width] = x.shape as [number, number, number, number];
   const [k, c, r, s] = weight.shape as [number, number, number, number];
   const whole = block !== undefined && k % block === 0 && c % block === 0;
-  return whole && r * s > 1 && batch * height * width >= 4 * Math.max(k, c);
+  return whole && r * s > 1 && batch * height * width >= 2 * Math.max(k, c);
 }
 
 interface BlockConvolution {
