@@ -10,11 +10,10 @@ export interface CaptionedPicture {
 export interface ScoredPictures {
   /** [N], in the scorer's own units; higher is better. */
   readonly scores: Float32Array;
-  /** Cosine between picture and prompt, [N], −1 to 1. */
-  readonly similarities: Float32Array;
+  /** Cosine between picture and prompt, [N], −1 to 1. Absent where the scorer has no embeddings, as `embeddings` is. */
+  readonly similarities?: Float32Array;
   /** Embeddings of the pictures, not normalised. [N, width] */
-  readonly embeddings: Float32Array;
-  readonly width: number;
+  readonly embeddings?: Float32Array;
 }
 
 /** A model that tells how well a picture shows its prompt. Blocks while it computes: services hold it in a worker. */
