@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
+import { compareCommand } from "./compare/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
@@ -43,7 +44,15 @@ function createProgram(asJson: boolean): Command {
     .helpCommand(false)
     .showHelpAfterError("(--help tells the options)");
   const quiet = { writeErr: () => undefined };
-  const commands = [sampleCommand(), runCommand(), evaluateCommand(), loraCommand(), serveCommand(), benchCommand()];
+  const commands = [
+    sampleCommand(),
+    runCommand(),
+    evaluateCommand(),
+    compareCommand(),
+    loraCommand(),
+    serveCommand(),
+    benchCommand(),
+  ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
     command.exitOverride().configureHelp({ sortOptions: false });

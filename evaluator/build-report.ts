@@ -2,10 +2,10 @@ import { JobState } from "../proto/gen/spin/v1/common.js";
 import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import type { Evaluation } from "../proto/gen/spin/v1/evaluator_service.js";
 import { SamplerKind, type SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
+import { Comparer } from "./comparer.js";
+import { fileName, shownPrompts } from "./evaluation-pictures.js";
 import type { EvaluationStore } from "./evaluation-store.js";
-import { drawResamples } from "./metrics/bootstrap.js";
-import { createPacer } from "./metrics/pacer.js";
-import { type PictureScores, promptOfPictures } from "./picture-scores.js";
+import { numPictures, type PictureScores } from "./picture-scores.js";
 import type {
   IterationCurve,
   Picture,
@@ -17,8 +17,6 @@ import type {
 } from "./report/report.js";
 import { REAL_LABEL } from "./requests.js";
 import { evaluationRows, interval } from "./rows.js";
-import { fileName, shownPrompts } from "./run-evaluation.js";
-import { compareCheckpoints } from "./statistics.js";
 
 /** Up to so many checkpoints are compared each with each; more of them with the baseline alone. */
 const MAX_ALL_PAIRS = 8;
@@ -43,7 +41,7 @@ export async function buildReport(
       evaluation,
       rows.map(({ name }) => name),
     ),
-    comparisons: await comparisonsOf(evaluation, measured),
+    comparisons: await comparisonsOf(measured),
     pictures: await picturesOf(store, evaluation, measured),
     iterations: curves.map(iterationOf),
     lineage: [],
@@ -67,25 +65,22 @@ function scorersOf({ scorers, results }: Evaluation, names: readonly string[]): 
   });
 }
 
-async function comparisonsOf({ spec, numPrompts }: Evaluation, measured: readonly PictureScores[]) {
-  const { bootstrapSamples, bootstrapSeed, seeds } = spec!;
-  const resamples = await drawResamples(numPrompts, bootstrapSamples, bootstrapSeed);
-  const prompts = promptOfPictures(numPrompts, seeds.length);
+async function comparisonsOf(measured: readonly PictureScores[]) {
+  const comparer = new Comparer();
   const comparisons: ReportComparison[] = [];
-  const pace = createPacer();
   for (const [i, a] of measured.entries()) {
     // The baseline is the first.
     for (const b of measured.slice(0, measured.length <= MAX_ALL_PAIRS ? i : Math.min(i, 1))) {
-      const { comparison, signTests } = compareCheckpoints(a, b, { resamples, prompts });
+      const { scores, kidDifference } = await comparer.compare(a, b);
+      const { winRate, signTestP, meanDifference } = scores[0]!;
       comparisons.push({
         a: a.label,
         b: b.label,
-        winRate: interval(comparison.scores[0]!.winRate!),
-        signTest: signTests[0],
-        meanDifference: comparison.scores[0]!.meanDifference!,
-        kidDifference: comparison.kidDifference!,
+        winRate: interval(winRate!),
+        signTest: signTestP,
+        meanDifference: meanDifference!,
+        kidDifference,
       });
-      await pace();
     }
   }
   return comparisons;
@@ -122,7 +117,7 @@ function protocolOf(evaluation: Evaluation, measured: PictureScores | undefined)
   return {
     evaluation: evaluation.evaluationId,
     prompts: `${evaluation.numPrompts} of ${prompts!.name} (${prompts!.split}), ${prompts!.digest}`,
-    pictures: measured?.similarities.length ?? 0,
+    pictures: measured === undefined ? 0 : numPictures(measured),
     sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}`,
     guidance: guidanceText(sampler!),
     ...(sampler!.clipSkip > 0 && { "clip skip": sampler!.clipSkip }),

@@ -1,11 +1,14 @@
-import { appendFile, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
+import { saveFile } from "../core/checkpoint/atomic-file.js";
 import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
 import { parseConfig } from "../core/json-config.js";
 import type { Logger } from "../core/service/logging.js";
 import { Evaluation, WatchEvaluationResponse } from "../proto/gen/spin/v1/evaluator_service.js";
-import type { PictureScores } from "./picture-scores.js";
+import { cutTo, readLines } from "./append-log.js";
+import { PartialScores } from "./partial-scores.js";
+import type { PictureScores, Protocol } from "./picture-scores.js";
 import { formatScores, parseScores } from "./scores-file.js";
 
 /** An evaluation as it is kept. */
@@ -17,12 +20,13 @@ export interface StoredEvaluation {
 
 const EVALUATION_FILE = "evaluation.json";
 const EVENTS_FILE = "events.jsonl";
+const PARTIAL_FOLDER = "partial";
 const storedSchema = z.object({ requestDigest: z.string(), evaluation: z.looseObject({}) });
 
 /**
  * Evaluations on disk, a folder each: `evaluation.json` (state and results), `events.jsonl`, `scores/<measured>.json`
- * and `.jsonl` (a line a picture), `pictures/<measured>/<prompt>.png` (those that the report shows). `measured` is a
- * checkpoint's name for files or `real`.
+ * and `.jsonl` (a line a picture), `pictures/<measured>/<prompt>.png` (those that the report shows), and until it has
+ * succeeded `partial/<measured>.jsonl`. `measured` is a checkpoint's name for files or `real`.
  */
 export class EvaluationStore {
   readonly #folder: string;
@@ -51,7 +55,7 @@ export class EvaluationStore {
   /** Writes state and results: whole, or not at all. */
   async save({ evaluation, requestDigest }: StoredEvaluation): Promise<void> {
     const value = { requestDigest, evaluation: Evaluation.toJSON(evaluation) };
-    await this.#writeWhole(this.#path(evaluation.evaluationId, EVALUATION_FILE), `${JSON.stringify(value)}\n`);
+    await saveFile(this.#path(evaluation.evaluationId, EVALUATION_FILE), `${JSON.stringify(value)}\n`);
   }
 
   async appendEvent(id: string, event: WatchEvaluationResponse): Promise<void> {
@@ -63,24 +67,29 @@ export class EvaluationStore {
     });
   }
 
-  /** The events of an evaluation, oldest first. A line that was cut off by a crash is left out. */
+  /** The events of an evaluation, oldest first. A line that was cut off by a crash is left out, and cut from the file. */
   async readEvents(id: string): Promise<WatchEvaluationResponse[]> {
     const file = this.#path(id, EVENTS_FILE);
-    const events: WatchEvaluationResponse[] = [];
-    for (const line of (await readText(file)).split("\n")) {
-      try {
-        if (line !== "") events.push(WatchEvaluationResponse.fromJSON(JSON.parse(line)));
-      } catch {
-        break;
-      }
-    }
-    return events;
+    const { values, bytes } = await readLines(file, (line) => WatchEvaluationResponse.fromJSON(JSON.parse(line)));
+    await cutTo(file, bytes);
+    return values;
+  }
+
+  /** What is scored so far of a checkpoint. @throws SpinError as `PartialScores.open` */
+  openPartial(id: string, name: string, label: string, protocol: Protocol): Promise<PartialScores> {
+    return PartialScores.open(this.#path(id, PARTIAL_FOLDER, `${name}.jsonl`), label, protocol);
+  }
+
+  /** Lets go of what was kept to go on from: of one checkpoint, or of all. */
+  async dropPartial(id: string, name?: string): Promise<void> {
+    const path = this.#path(id, PARTIAL_FOLDER, ...(name === undefined ? [] : [`${name}.jsonl`]));
+    await this.#writing(path, () => rm(path, { recursive: true, force: true }));
   }
 
   async saveScores(id: string, name: string, scores: PictureScores): Promise<void> {
     const { head, lines } = formatScores(scores);
-    await this.#writeWhole(this.#path(id, "scores", `${name}.jsonl`), lines);
-    await this.#writeWhole(this.#path(id, "scores", `${name}.json`), head);
+    await saveFile(this.#path(id, "scores", `${name}.jsonl`), lines);
+    await saveFile(this.#path(id, "scores", `${name}.json`), head);
   }
 
   /** @throws SpinError `corrupt` naming the file where it is not what `saveScores` wrote. */
@@ -90,7 +99,7 @@ export class EvaluationStore {
   }
 
   async savePicture(id: string, name: string, prompt: number, png: Uint8Array): Promise<void> {
-    await this.#writeWhole(this.#path(id, "pictures", name, `${prompt}.png`), png);
+    await saveFile(this.#path(id, "pictures", name, `${prompt}.png`), png);
   }
 
   /** The PNG file; undefined where none was kept. */
@@ -106,14 +115,6 @@ export class EvaluationStore {
 
   #path(id: string, ...parts: readonly string[]): string {
     return join(this.#folder, id, ...parts);
-  }
-
-  async #writeWhole(file: string, content: string | Uint8Array): Promise<void> {
-    await this.#writing(file, async () => {
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(`${file}.part`, content);
-      await rename(`${file}.part`, file);
-    });
   }
 
   async #writing(file: string, write: () => Promise<unknown>): Promise<void> {

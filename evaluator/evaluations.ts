@@ -1,9 +1,8 @@
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
 import { context } from "@opentelemetry/api";
 import { digestOf } from "../core/canonical-json.js";
-import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
+import { throwIfAborted } from "../core/service/deadline.js";
 import { asSpinError, reasonOf } from "../core/service/error-table.js";
 import type { Logger } from "../core/service/logging.js";
 import { withSpan } from "../core/service/tracing.js";
@@ -11,10 +10,12 @@ import type { Timestamp } from "../proto/gen/google/protobuf/timestamp.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
 import { Evaluation, type WatchEvaluationResponse } from "../proto/gen/spin/v1/evaluator_service.js";
+import type { EvaluationNotes, EvaluationParts } from "./evaluation-run.js";
 import { EventLog } from "./event-log.js";
 import { openPrompts, type PromptSet } from "./prompts.js";
-import type { CheckedSpec } from "./requests.js";
-import { type EvaluationNotes, type EvaluationParts, runEvaluation } from "./run-evaluation.js";
+import { type CheckedSpec, evaluationSpec, REAL_LABEL } from "./requests.js";
+import { runEvaluation } from "./run-evaluation.js";
+import { locateScorer } from "./scorers/locate-scorer.js";
 
 /** Evaluations that may wait while one is at work. */
 const MAX_QUEUED = 32;
@@ -26,7 +27,7 @@ type Event = NonNullable<WatchEvaluationResponse["event"]>;
 interface Entry {
   evaluation: Evaluation;
   readonly requestDigest: string;
-  readonly controller: AbortController;
+  controller: AbortController;
   /** Undefined until somebody asks, for an evaluation of an earlier process. */
   events: EventLog<WatchEvaluationResponse> | undefined;
 }
@@ -46,17 +47,15 @@ export class Evaluations {
     this.#log = log;
   }
 
-  /** Takes up what an earlier process left. What it had not finished counts as failed. */
+  /** Takes up what an earlier process left: what it had not finished goes on, oldest first. */
   static async open(parts: EvaluationParts, log: Logger): Promise<Evaluations> {
     const evaluations = new Evaluations(parts, log);
     for (const { evaluation, requestDigest } of await parts.store.load(log)) {
       const entry = { evaluation, requestDigest, controller: new AbortController(), events: undefined };
       evaluations.#entries.set(evaluation.evaluationId, entry);
-      if (isFinal(evaluation.state)) continue;
-      const error = new SpinError("unavailable", "the evaluator was stopped during the evaluation", {
-        remedy: "start it again under another request_id",
-      });
-      await evaluations.#finish(entry, error);
+    }
+    for (const { evaluationId, state } of evaluations.list()) {
+      if (!isFinal(state)) evaluations.#enqueue(evaluations.#entry(evaluationId));
     }
     return evaluations;
   }
@@ -65,29 +64,28 @@ export class Evaluations {
    * Starts an evaluation, or returns the one that this request started before.
    *
    * @param given the specification as the request has it, whose digest tells repetitions from conflicts.
+   * @param resume takes one up again that has failed or was cancelled.
    * @throws SpinError `alreadyExists` for the same request_id with another specification, `exhausted` when too many
    * wait, `notFound`, `precondition` or `invalid` for what the specification names.
    */
-  async start(requestId: string, given: EvaluationSpec, spec: CheckedSpec): Promise<Evaluation> {
+  async start(requestId: string, given: EvaluationSpec, spec: CheckedSpec, resume = false): Promise<Evaluation> {
     const id = evaluationIdOf(requestId);
     const requestDigest = digestOf(EvaluationSpec.toJSON(given));
     for (let other = this.#starting.get(id); other !== undefined; other = this.#starting.get(id)) {
       await other.catch(() => undefined);
     }
     const present = this.#entries.get(id);
-    if (present === undefined) {
-      const starting = this.#create(id, requestDigest, spec);
-      this.#starting.set(id, starting);
-      return starting.finally(() => this.#starting.delete(id));
+    if (present !== undefined && present.requestDigest !== requestDigest) {
+      const message = `an evaluation with other content was started by the request "${requestId}"`;
+      throw new SpinError("alreadyExists", message, { field: "request_id", remedy: "choose another request_id" });
     }
-    if (present.requestDigest === requestDigest) return present.evaluation;
-    throw new SpinError("alreadyExists", `an evaluation with other content was started by the request "${requestId}"`, {
-      field: "request_id",
-      remedy: "choose another request_id",
-    });
+    if (present !== undefined && !(resume && hasFailed(present.evaluation))) return present.evaluation;
+    const starting = present === undefined ? this.#create(id, requestDigest, spec) : this.#resume(present);
+    this.#starting.set(id, starting);
+    return starting.finally(() => this.#starting.delete(id));
   }
 
-  /** @throws SpinError `notFound` */
+  /** By its identifier, or the request_id that it was started with. @throws SpinError `notFound` */
   get(id: string): Evaluation {
     return this.#entry(id).evaluation;
   }
@@ -109,27 +107,31 @@ export class Evaluations {
 
   /** An evaluation's events after a sequence number, as they come. @throws SpinError `notFound` */
   async *watch(id: string, after: number, signal: AbortSignal): AsyncGenerator<WatchEvaluationResponse> {
-    yield* (await this.#events(this.#entry(id))).follow(after, signal);
+    const events = await this.#events(this.#entry(id));
+    yield* events.follow(after, AbortSignal.any([signal, this.#stopping.signal]));
   }
 
-  /** Ends all work; what was not finished counts as failed. */
+  /** Ends all work; what was not finished goes on in the next process. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    const error = new SpinError("unavailable", "the evaluator was stopped during the evaluation", {
-      remedy: "start it again under another request_id",
-    });
+    const error = new SpinError(
+      "unavailable",
+      "the evaluator was stopped; its evaluations go on when it is started again",
+      {
+        remedy: "start the evaluator and watch the evaluation again",
+      },
+    );
+    this.#stopping.abort(error);
     for (const { controller } of this.#entries.values()) controller.abort(error);
     await this.#last;
   }
 
   async #create(id: string, requestDigest: string, spec: CheckedSpec): Promise<Evaluation> {
     if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
-    const states = [...this.#entries.values()].map(({ evaluation }) => evaluation.state);
-    if (states.filter((state) => state === JobState.JOB_STATE_QUEUED).length >= MAX_QUEUED) {
-      throw new SpinError("exhausted", `${MAX_QUEUED} evaluations wait already`, { retryAfterSeconds: RETRY_SECONDS });
-    }
+    this.#requireRoom();
     const prompts = await openPrompts(spec.prompts, spec.maxPrompts);
-    for (const [i, name] of spec.scorers.entries()) await this.#requireScorer(name, i);
+    for (const [i, name] of spec.scorers.entries()) {
+      await locateScorer(this.#parts.modelDir, name, spec.scorerPaths[name], `spec.scorers[${i}]`);
+    }
     const entry: Entry = {
       evaluation: Evaluation.fromPartial({
         evaluationId: id,
@@ -144,37 +146,44 @@ export class Evaluations {
     };
     await this.#parts.store.save(entry);
     this.#entries.set(id, entry);
-    // The work belongs to the trace of the call that asked for it, though it outlives the call.
-    const caller = context.active();
-    this.#last = this.#last.then(() => context.with(caller, () => this.#run(entry, spec, prompts)));
+    this.#enqueue(entry, prompts);
     return entry.evaluation;
   }
 
-  async #requireScorer(name: string, index: number): Promise<void> {
-    const folder = await containedPath(this.#parts.modelDir, name, { field: `spec.scorers[${index}]` });
-    if (
-      await stat(folder).then(
-        (found) => found.isDirectory(),
-        () => false,
-      )
-    )
-      return;
-    throw new SpinError("notFound", `there is no scorer "${name}"`, {
-      field: `spec.scorers[${index}]`,
-      file: folder,
-      remedy: "name a folder under the evaluator's MODEL_DIR",
-    });
+  /** Takes up one that has failed or was cancelled: what was scored is still there. */
+  async #resume(entry: Entry): Promise<Evaluation> {
+    this.#requireRoom();
+    const events = await this.#events(entry);
+    events.reopen();
+    entry.controller = new AbortController();
+    await this.#change(entry, { state: JobState.JOB_STATE_QUEUED, failure: undefined, endTime: undefined });
+    this.#enqueue(entry);
+    return entry.evaluation;
+  }
+
+  #requireRoom(): void {
+    const states = [...this.#entries.values()].map(({ evaluation }) => evaluation.state);
+    if (states.filter((state) => state === JobState.JOB_STATE_QUEUED).length < MAX_QUEUED) return;
+    throw new SpinError("exhausted", `${MAX_QUEUED} evaluations wait already`, { retryAfterSeconds: RETRY_SECONDS });
+  }
+
+  #enqueue(entry: Entry, prompts?: PromptSet): void {
+    // The work belongs to the trace of the call that asked for it, though it outlives the call.
+    const caller = context.active();
+    this.#last = this.#last.then(() => context.with(caller, () => this.#run(entry, prompts)));
   }
 
   /** Runs an evaluation to its end. Never rejects: the outcome is the evaluation's state. */
-  async #run(entry: Entry, spec: CheckedSpec, prompts: PromptSet): Promise<void> {
+  async #run(entry: Entry, opened?: PromptSet): Promise<void> {
     const { evaluationId: id } = entry.evaluation;
     const log = this.#log.child({ evaluation: id });
     const { signal } = entry.controller;
     if (isFinal(entry.evaluation.state)) return;
     try {
-      signal.throwIfAborted();
+      throwIfAborted(signal);
       await this.#change(entry, { state: JobState.JOB_STATE_RUNNING });
+      const spec = evaluationSpec.parse(entry.evaluation.spec);
+      const prompts = opened ?? (await openPrompts(spec.prompts, spec.maxPrompts));
       const notes: EvaluationNotes = {
         scorers: (scorers) =>
           this.#save(entry, {
@@ -188,12 +197,15 @@ export class Evaluations {
         },
       };
       const attributes = { "spin.evaluation.id": id };
-      await withSpan("evaluation", { attributes }, () =>
-        runEvaluation({ id, spec, prompts }, this.#parts, notes, signal),
-      );
+      const { results, real, computeFingerprint } = entry.evaluation;
+      const finished = new Set([...results.map(({ label }) => label), ...(real === undefined ? [] : [REAL_LABEL])]);
+      const task = { id, spec, prompts, finished, computeFingerprint };
+      await withSpan("evaluation", { attributes }, () => runEvaluation(task, this.#parts, notes, signal));
       await this.#finish(entry);
       log.info("evaluation succeeded");
     } catch (error) {
+      // Left as it is, for the next process to go on with.
+      if (this.#stopping.signal.aborted && signal.reason === this.#stopping.signal.reason) return;
       log[signal.aborted ? "info" : "error"]({ err: error }, "evaluation ended early");
       // A disk that is full refuses this too; then the state is at least told to those who ask.
       await this.#finish(entry, error).catch((err: unknown) => log.error({ err }, "the outcome could not be saved"));
@@ -237,7 +249,7 @@ export class Evaluations {
   }
 
   #entry(id: string): Entry {
-    const entry = this.#entries.get(id);
+    const entry = this.#entries.get(id) ?? this.#entries.get(evaluationIdOf(id));
     if (entry !== undefined) return entry;
     throw new SpinError("notFound", `there is no evaluation "${id}"`, {
       field: "evaluation_id",
@@ -269,11 +281,16 @@ function withResult(
     one.label === result.label ? { ...one, checkpoint: { ...one.checkpoint!, digest: result.checkpointDigest } } : one,
   );
   const position = new Map(checkpoints.map(({ label }, i) => [label, i]));
-  const all = [...results, result].sort((a, b) => position.get(a.label)! - position.get(b.label)!);
+  const others = results.filter(({ label }) => label !== result.label);
+  const all = [...others, result].sort((a, b) => position.get(a.label)! - position.get(b.label)!);
   return { spec: { ...spec!, checkpoints }, results: all, computeFingerprint };
 }
 
-export function isFinal(state: JobState): boolean {
+function hasFailed({ state }: Evaluation): boolean {
+  return isFinal(state) && state !== JobState.JOB_STATE_SUCCEEDED;
+}
+
+function isFinal(state: JobState): boolean {
   return state !== JobState.JOB_STATE_QUEUED && state !== JobState.JOB_STATE_RUNNING;
 }
 

@@ -29,6 +29,11 @@ export class EventLog<T> {
     this.#changed();
   }
 
+  /** Lets more entries follow after an end. */
+  reopen(): void {
+    this.#ended = false;
+  }
+
   /**
    * Entries numbered above `after`, then those to come, until the end. @throws SpinError once the signal is aborted.
    */

@@ -11,7 +11,7 @@ test("prompts are the captions of the set's test part unless the request says ot
   const named = await openPrompts(ref("emoji/validation/winners", "", ""), 7);
   expect(named.prompts).toHaveLength(7);
   expect(named.ref.split).toBe("validation");
-  expect(await named.winner(6)).toMatchObject({ width: 64, height: 64 });
+  expect(await named.winner!(6)).toMatchObject({ width: 64, height: 64 });
 });
 
 test("a digest is filled in, and one that does not match is refused", async () => {

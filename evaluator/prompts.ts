@@ -7,13 +7,13 @@ import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 /** Each half of the winners needs two pictures for a distance between them. */
 const MIN_PROMPTS = 4;
 
-/** The prompts of an evaluation, and the real picture of each: the held-out winner. */
+/** The prompts of an evaluation, and the real picture of each where the set has any: the held-out winner. */
 export interface PromptSet {
   /** With digest and split filled in. */
   readonly ref: DatasetRef;
   readonly prompts: readonly string[];
-  /** The winner of the prompt at an index. */
-  winner(index: number): Promise<RgbImage>;
+  /** The winner of the prompt at an index; undefined for a set without pictures. */
+  readonly winner?: (index: number) => Promise<RgbImage>;
 }
 
 /**

@@ -28,6 +28,8 @@ export interface RenderJob {
   readonly batchSize: number;
   /** Digest of the only fingerprint to accept; empty: that of the first picture. */
   readonly computeFingerprint: string;
+  /** Position of the first picture wanted, 0 where unset; its batch is computed whole. */
+  readonly first?: number;
 }
 
 /** A rendered picture and what it was rendered with. */
@@ -53,7 +55,7 @@ export async function* renderPictures(
   signal: AbortSignal,
 ): AsyncGenerator<RenderedPicture, void, undefined> {
   const stamp = { checkpointDigest: job.checkpoint.digest, computeFingerprint: job.computeFingerprint };
-  let [next, failures] = [0, 0];
+  let [next, failures] = [job.first ?? 0, 0];
   while (next < job.items.length) {
     const first = next - (next % job.batchSize);
     const most = Math.max(1, Math.floor(MAX_ITEMS / job.batchSize)) * job.batchSize;

@@ -2,7 +2,7 @@ import { SpinError } from "../core/errors.js";
 import type { Estimate as EstimateMessage } from "../proto/gen/spin/v1/common.js";
 import type { CheckpointResult } from "../proto/gen/spin/v1/evaluation.js";
 import type { Evaluation } from "../proto/gen/spin/v1/evaluator_service.js";
-import type { EvaluationRow, FloorRow, Measured } from "./evaluation-row.js";
+import type { EvaluationRow, FloorRow } from "./evaluation-row.js";
 import type { Estimate } from "./metrics/bootstrap.js";
 
 /** A checkpoint over itself. */
@@ -39,13 +39,9 @@ function figures(result: CheckpointResult): FloorRow {
   return {
     score: { mean, median },
     similarity: result.similarity,
-    kid: measured(result.kid),
-    cmmd: measured(result.cmmd),
+    kid: result.kid,
+    cmmd: result.cmmd,
   };
-}
-
-function measured(estimate: EstimateMessage | undefined): Measured {
-  return estimate ?? { value: Number.NaN };
 }
 
 function scoreOf({ label, scores }: CheckpointResult): CheckpointResult["scores"][number] {

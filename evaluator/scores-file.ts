@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { SpinError } from "../core/errors.js";
 import { parseConfig } from "../core/json-config.js";
-import type { PictureScores } from "./picture-scores.js";
+import { type Distance, numPictures, type PictureScores } from "./picture-scores.js";
 
 /** JSON has no NaN: a resample without a value is null. */
 const replicate = z.union([z.number(), z.null().transform(() => Number.NaN)]);
@@ -21,22 +21,24 @@ const headSchema = z.object({
     bootstrapSamples: z.int(),
     bootstrapSeed: z.string(),
   }),
-  kid: distance,
-  cmmd: distance,
+  kid: distance.optional(),
+  cmmd: distance.optional(),
 });
 
 const lineSchema = z.object({
   prompt: z.string(),
   scores: z.record(z.string(), z.number()),
-  similarity: z.number(),
+  similarity: z.number().optional(),
 });
 
 /** What one checkpoint's scores are written as: figures of the whole, and a line a picture. */
 export function formatScores(scores: PictureScores): { head: string; lines: string } {
   const { label, checkpointDigest, protocol, kid, cmmd } = scores;
-  const plain = ({ value, replicates }: PictureScores["kid"]) => ({ value, replicates: Array.from(replicates) });
+  const plain = (distance: Distance | undefined) =>
+    distance && { value: distance.value, replicates: Array.from(distance.replicates) };
   const head = { label, checkpointDigest, protocol, kid: plain(kid), cmmd: plain(cmmd) };
-  const lines = Array.from(scores.similarities, (similarity, i) => {
+  const lines = Array.from({ length: numPictures(scores) }, (_, i) => {
+    const similarity = scores.similarities?.[i];
     const values = Object.fromEntries([...scores.scores].map(([scorer, all]) => [scorer, all[i]]));
     return `${JSON.stringify({ prompt: scores.prompts[i % scores.prompts.length], scores: values, similarity })}\n`;
   });
@@ -45,7 +47,7 @@ export function formatScores(scores: PictureScores): { head: string; lines: stri
 
 /** Reads what `formatScores` wrote. @throws SpinError `corrupt` or `invalid` naming the file. */
 export function parseScores(head: string, lines: string, file: string): PictureScores {
-  const { kid, cmmd, ...rest } = parseConfig(headSchema, parseJson(head, file), file);
+  const rest = parseConfig(headSchema, parseJson(head, file), file);
   const pictures = lines
     .split("\n")
     .filter((line) => line !== "")
@@ -58,9 +60,9 @@ export function parseScores(head: string, lines: string, file: string): PictureS
     ...rest,
     prompts: pictures.slice(0, rest.protocol.numPrompts).map(({ prompt }) => prompt),
     scores: new Map(scores),
-    similarities: Float64Array.from(pictures, ({ similarity }) => similarity),
-    kid,
-    cmmd,
+    ...(pictures.every(({ similarity }) => similarity !== undefined) && {
+      similarities: Float64Array.from(pictures, ({ similarity }) => similarity!),
+    }),
   };
 }
 

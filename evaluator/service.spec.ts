@@ -8,7 +8,7 @@ import type { SpinError } from "../core/errors.js";
 import { RpcChannel } from "../core/service/client.js";
 import { sleep } from "../core/service/deadline.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
-import { type CheckpointResult, EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
+import { type CheckpointResult, EvaluationSpec, type PictureRow } from "../proto/gen/spin/v1/evaluation.js";
 import {
   type Evaluation,
   EvaluatorServiceService,
@@ -16,16 +16,24 @@ import {
 } from "../proto/gen/spin/v1/evaluator_service.js";
 import type { RenderImagesRequest } from "../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../test/support/generator-server.js";
+import { loadScorer } from "../test/support/load-scorer.js";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
 import { writeTinyScorer } from "../test/support/tiny-scorer.js";
 import { mean } from "./metrics/summary.js";
 import { evaluationRows } from "./rows.js";
-import { loadClipScorer } from "./scorers/clip-scorer.js";
 import { type RunningEvaluator, startEvaluator } from "./start.js";
 import { renderTable } from "./table.js";
 
-const { startEvaluation, watchEvaluation, getEvaluation, listEvaluations, cancelEvaluation, compare, getReport } =
-  EvaluatorServiceService;
+const {
+  startEvaluation,
+  watchEvaluation,
+  getEvaluation,
+  listEvaluations,
+  cancelEvaluation,
+  compare,
+  getReport,
+  getTable,
+} = EvaluatorServiceService;
 const NUM_PROMPTS = 24;
 const winners = await openDataset("emoji/winners", "test");
 const others = await openDataset("emoji/other", "test");
@@ -120,7 +128,7 @@ async function evaluate(channel: RpcChannel, requestId: string, asked: Evaluatio
 
 /** The scorer's own scores of what two checkpoints draw, hence the win rate that must come out. */
 async function expectedWinRate(folder: string, a: string, b: string): Promise<number> {
-  const scorer = await loadClipScorer(join(folder, "models/scorer"), { threads: 1 });
+  const scorer = await loadScorer(join(folder, "models/scorer"), { threads: 1 });
   const scoresOf = async (name: string) => {
     const indices = Array.from({ length: NUM_PROMPTS }, (_, i) => i);
     const images = await Promise.all(
@@ -158,7 +166,14 @@ describe("a finished evaluation", () => {
     const told = events.flatMap(({ event }) => (event?.$case === "result" ? [event.value.label] : []));
     expect(told).toEqual(["the-half", "the-others", "the-winners"]);
     const last = events.findLast(({ event }) => event?.$case === "progress")?.event?.value;
-    expect(last).toEqual({ label: "the-winners", imagesDone: NUM_PROMPTS, imagesTotal: NUM_PROMPTS });
+    expect(last).toMatchObject({
+      label: "the-winners",
+      imagesDone: NUM_PROMPTS,
+      imagesTotal: NUM_PROMPTS,
+      allImagesDone: 4 * NUM_PROMPTS,
+      allImagesTotal: 4 * NUM_PROMPTS,
+      secondsLeft: 0,
+    });
   });
 
   test("says what it was made with: defaults and digests filled in, results in the order of the request", () => {
@@ -205,7 +220,7 @@ describe("a finished evaluation", () => {
       ["the-others", 0],
       ["the-winners", 20],
     ]);
-    expect(floor!.kid.value).toBe(real!.kid!.value);
+    expect(floor!.kid!.value).toBe(real!.kid!.value);
     expect(renderTable(rows, floor, "the-half")).toContain("real winners");
   });
 
@@ -242,6 +257,43 @@ describe("a finished evaluation", () => {
     await expect(unknown).rejects.toMatchObject({ kind: "notFound", details: { field: "label_b" } });
   });
 
+  test("compares with another evaluation where both were measured alike, and says what differs where not", async () => {
+    const alike = await evaluate(run.channel, "alike", spec("winners"));
+    const pair = { evaluationId: "first", labelA: "the-others", labelB: "the-winners" };
+    const within = await run.channel.call(compare, pair);
+    const across = await run.channel.call(compare, { ...pair, evaluationIdB: alike.evaluationId });
+    expect(across.comparison).toEqual(within.comparison);
+    expect(across.comparison).toMatchObject({
+      checkpointDigestA: digestOf("others"),
+      checkpointDigestB: digestOf("winners"),
+      protocol: { numPrompts: NUM_PROMPTS, seeds: [3n], sampler: { numSteps: 4 }, promptSetDigest: winners.digest },
+    });
+    const otherSpec = { ...spec("winners"), seeds: [4n], maxPrompts: 20 };
+    const { evaluationId: evaluationIdB } = await evaluate(run.channel, "other", otherSpec);
+    await expect(run.channel.call(compare, { ...pair, evaluationIdB })).rejects.toMatchObject({
+      kind: "precondition",
+      message: expect.stringContaining("numPrompts is 24 and 20; seeds is 3 and 4"),
+    });
+  });
+
+  test("has a table of every picture, with how it was measured", async () => {
+    const rows: PictureRow[] = [];
+    const protocols: unknown[] = [];
+    for await (const piece of run.channel.stream(getTable, { evaluationId, labels: [] })) {
+      rows.push(...piece.rows);
+      protocols.push(piece.protocol);
+    }
+    expect(protocols).toEqual([
+      expect.objectContaining({ numPrompts: NUM_PROMPTS, computeFingerprint: digestOf("machine") }),
+    ]);
+    expect(rows).toHaveLength(4 * NUM_PROMPTS);
+    expect(rows[1]).toMatchObject({ label: "the-others", promptIndex: 1, prompt: captions[1], seed: 4n });
+    const own = rows.filter(({ label }) => label === "the-winners").map(({ scores }) => scores[0]!);
+    expect(mean(own)).toBeCloseTo(evaluation.results[2]!.scores[0]!.mean, 12);
+    const unknown = run.channel.stream(getTable, { evaluationId, labels: ["none"] });
+    await expect(unknown[Symbol.asyncIterator]().next()).rejects.toMatchObject({ kind: "notFound" });
+  });
+
   test("is known to a later process, which refuses to compare what was measured in another way", async () => {
     const compared = { evaluationId, labelA: "the-winners", labelB: "the-others" };
     const { comparison } = await run.channel.call(compare, compared);
@@ -255,7 +307,7 @@ describe("a finished evaluation", () => {
     await writeFile(file, (await readFile(file, "utf8")).replace(digestOf("machine"), digestOf("another")));
     await expect(channel.call(compare, compared)).rejects.toMatchObject({
       kind: "precondition",
-      message: expect.stringContaining("computeFingerprint"),
+      message: expect.stringContaining(`computeFingerprint is ${digestOf("machine")} and ${digestOf("another")}`),
     });
   });
 });
@@ -303,17 +355,73 @@ describe("evaluations", () => {
     expect(again.evaluation!.state).toBe(JobState.JOB_STATE_CANCELLED);
   });
 
-  test("a stopped evaluator leaves the evaluation failed, with the reason", async () => {
-    const { channel, evaluator, generator } = await start(folder(), pictures(50));
+  test.each([
+    ["real winners", "real"],
+    ["a checkpoint", "the-half"],
+  ])("an evaluator that was stopped amid %s goes on when it is started again, with the same figures", async (_, at) => {
+    const { channel, evaluator, generator } = await start(folder(), pictures(20));
+    const { evaluation: whole } = await evaluate(channel, "whole", spec("others", "half"));
+    const { evaluation } = await channel.call(startEvaluation, { requestId: "a", spec: spec("others", "half") });
+    const { evaluationId } = evaluation!;
+    for await (const { event } of channel.stream(watchEvaluation, { evaluationId, afterSequence: 0 })) {
+      if (event?.$case === "progress" && event.value.label === at) break;
+    }
+    await evaluator.stop();
+    const later = connect(await startEvaluator(config(folder(), generator.server.port)));
+    const events = await watch(later.channel, evaluationId);
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i + 1));
+    const progress = events.flatMap(({ event }) => (event?.$case === "progress" ? [event.value] : []));
+    // No picture is scored twice, or left out.
+    expect(progress.map(({ allImagesDone }) => allImagesDone)).toEqual([16, 24, 40, 48, 64, 72]);
+    const { evaluation: known } = await later.channel.call(getEvaluation, { evaluationId: "a" });
+    expect(known!.state).toBe(JobState.JOB_STATE_SUCCEEDED);
+    expect([known!.results, known!.real]).toEqual([whole.results, whole.real]);
+    const scoresOf = async (id: string) => {
+      const scores = join(folder(), "evaluations", id, "scores");
+      return Promise.all((await readdir(scores)).map((name) => readFile(join(scores, name), "utf8")));
+    };
+    expect(await scoresOf(evaluationId)).toEqual(await scoresOf(whole.evaluationId));
+    expect(await readdir(join(folder(), "evaluations", evaluationId))).not.toContain("partial");
+  });
+
+  test("a scorer that was replaced in between is refused: halves are not mixed", async () => {
+    const { channel, evaluator, generator } = await start(folder(), pictures(20));
     const { evaluation } = await channel.call(startEvaluation, { requestId: "a", spec: spec("others") });
     const { evaluationId } = evaluation!;
     for await (const { event } of channel.stream(watchEvaluation, { evaluationId, afterSequence: 0 })) {
       if (event?.$case === "progress") break;
     }
     await evaluator.stop();
+    await writeTinyScorer(join(folder(), "models/scorer"), { logitScale: 2 });
     const later = connect(await startEvaluator(config(folder(), generator.server.port)));
-    const known = await later.channel.call(getEvaluation, { evaluationId });
-    expect(known.evaluation).toMatchObject({ state: JobState.JOB_STATE_FAILED, failure: { reason: "UNAVAILABLE" } });
+    await watch(later.channel, evaluationId);
+    const { evaluation: known } = await later.channel.call(getEvaluation, { evaluationId });
+    expect(known).toMatchObject({
+      state: JobState.JOB_STATE_FAILED,
+      failure: { reason: "FAILED_PRECONDITION", message: expect.stringMatching(/scorers\.scorer sha256:.* now/) },
+    });
+  });
+
+  test("one that failed is taken up again where asked for, behind what was scored", async () => {
+    const generator = { drawn: 0, breaksAt: 20 };
+    const { channel } = await start(folder(), async function* (request, context) {
+      for await (const picture of pictures()(request, context)) {
+        if (generator.drawn === generator.breaksAt) throw Object.assign(new Error("broken"), { code: 13 });
+        generator.drawn += 1;
+        yield picture;
+      }
+    });
+    const { evaluation: failed, evaluationId } = await evaluate(channel, "a", spec("others"));
+    expect(failed.state).toBe(JobState.JOB_STATE_FAILED);
+    Object.assign(generator, { drawn: 0, breaksAt: -1 });
+    const asked = { requestId: "a", spec: spec("others") };
+    expect((await channel.call(startEvaluation, asked)).evaluation!.state).toBe(JobState.JOB_STATE_FAILED);
+    await channel.call(startEvaluation, { ...asked, resume: true });
+    await watch(channel, evaluationId);
+    const { evaluation } = await channel.call(getEvaluation, { evaluationId });
+    expect(evaluation).toMatchObject({ state: JobState.JOB_STATE_SUCCEEDED, failure: undefined });
+    // The batch of 16 that was scored is not rendered again.
+    expect(generator.drawn).toBe(NUM_PROMPTS - 16);
   });
 
   test("a scorer that fails ends the evaluation; nothing is scored zero", async () => {

@@ -5,14 +5,14 @@ import { checkRequest } from "../core/service/validation.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import { type Evaluation, EvaluatorServiceService } from "../proto/gen/spin/v1/evaluator_service.js";
 import { buildReport } from "./build-report.js";
+import { Comparer } from "./comparer.js";
+import { fileName } from "./evaluation-pictures.js";
 import type { EvaluationStore } from "./evaluation-store.js";
 import type { Evaluations } from "./evaluations.js";
-import { drawResamples } from "./metrics/bootstrap.js";
-import { promptOfPictures } from "./picture-scores.js";
+import type { PictureScores } from "./picture-scores.js";
 import { renderReport } from "./report/page.js";
 import { listEvaluationsRequest, startEvaluationRequest } from "./requests.js";
-import { fileName } from "./run-evaluation.js";
-import { compareCheckpoints } from "./statistics.js";
+import { tableOf } from "./score-rows.js";
 
 /** The contract's calls on the evaluations of this process. */
 export function evaluatorService(evaluations: Evaluations, store: EvaluationStore): BoundService {
@@ -26,10 +26,22 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
     });
   };
 
+  /** A checkpoint's scores. @throws SpinError `notFound` naming the field where the evaluation has no such label */
+  const scoresOf = (id: string, label: string, field: string): Promise<PictureScores> => {
+    const { evaluationId, spec } = finished(id);
+    const labels = spec!.checkpoints.map((one) => one.label);
+    if (labels.includes(label)) return store.readScores(evaluationId, fileName(spec!, label));
+    throw new SpinError("notFound", `the evaluation has no checkpoint "${label}"`, {
+      field,
+      remedy: `name one of ${labels.join(", ")}`,
+    });
+  };
+  const comparer = new Comparer();
+
   return defineService(EvaluatorServiceService, {
     startEvaluation: async (request) => {
-      const { requestId, spec } = checkRequest(startEvaluationRequest, request);
-      return { evaluation: await evaluations.start(requestId, request.spec!, spec) };
+      const { requestId, spec, resume } = checkRequest(startEvaluationRequest, request);
+      return { evaluation: await evaluations.start(requestId, request.spec!, spec, resume) };
     },
 
     watchEvaluation: ({ evaluationId, afterSequence }, { signal }) =>
@@ -50,23 +62,16 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { evaluations: page.map((one) => ({ ...one, results: [], real: undefined })), nextPageToken };
     },
 
-    compare: async ({ evaluationId, labelA, labelB }) => {
-      const evaluation = finished(evaluationId);
-      const { spec, numPrompts } = evaluation;
-      const [a, b] = await Promise.all(
-        Object.entries({ label_a: labelA, label_b: labelB }).map(([field, label]) => {
-          if (spec!.checkpoints.some((one) => one.label === label)) {
-            return store.readScores(evaluationId, fileName(spec!, label));
-          }
-          throw new SpinError("notFound", `the evaluation has no checkpoint "${label}"`, {
-            field,
-            remedy: `name one of ${spec!.checkpoints.map((one) => one.label).join(", ")}`,
-          });
-        }),
-      );
-      const resamples = await drawResamples(numPrompts, spec!.bootstrapSamples, spec!.bootstrapSeed);
-      const prompts = promptOfPictures(numPrompts, spec!.seeds.length);
-      return { comparison: compareCheckpoints(a!, b!, { resamples, prompts }).comparison };
+    compare: async ({ evaluationId, labelA, labelB, evaluationIdB }) => {
+      const sides = await Promise.all([
+        scoresOf(evaluationId, labelA, "label_a"),
+        scoresOf(evaluationIdB ?? evaluationId, labelB, "label_b"),
+      ]);
+      return { comparison: await comparer.compare(...sides) };
+    },
+
+    getTable: async function* ({ evaluationId, labels }) {
+      yield* tableOf(store, finished(evaluationId), labels);
     },
 
     getReport: async function* ({ evaluationId, curves }) {

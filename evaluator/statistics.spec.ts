@@ -41,57 +41,100 @@ test("pictures are numbered seed by seed, and within a seed prompt by prompt", (
   expect([...promptOfPictures(3, 2)]).toEqual([0, 1, 2, 0, 1, 2]);
 });
 
-test("a checkpoint's result has its figures, and its win rate over the baseline with ties half", () => {
+test("a checkpoint's result has its figures, and its win rate over the baseline with ties half", async () => {
   const baseline = measured("base", () => 10);
   // Of each prompt's two pictures: won and lost on even prompts, won and tied on odd ones.
   const better = measured("b", (i) => (i < NUM_PROMPTS ? 12 : i % 2 === 0 ? 9 : 10));
-  const result = resultOf(better, baseline, resampling);
+  const result = await resultOf(better, baseline, resampling);
   expect(result).toMatchObject({ label: "b", checkpointDigest: "sha256:b", numImages: 40, similarity: 10.75 / 100 });
   expect(result.scores[0]).toMatchObject({ scorer: "s", mean: 10.75, median: 11 });
   expect(result.scores[0]!.winRate!.value).toBe(0.625);
   expect(result.scores[0]!.winRate!.low).toBeGreaterThan(0.5);
-  expect(resultOf(baseline, undefined, resampling).scores[0]!.winRate).toBeUndefined();
+  expect((await resultOf(baseline, undefined, resampling)).scores[0]!.winRate).toBeUndefined();
 });
 
-test("a comparison is the other way round with its sides exchanged", () => {
+test("a comparison is the other way round with its sides exchanged", async () => {
   const [a, b] = [measured("a", (i) => 10 + (i % 3)), measured("b", () => 10.5)];
-  const there = compareCheckpoints(a, b, resampling);
-  const back = compareCheckpoints(b, a, resampling);
-  const [one, other] = [there.comparison.scores[0]!, back.comparison.scores[0]!];
+  const there = await compareCheckpoints(a, b, resampling);
+  const back = await compareCheckpoints(b, a, resampling);
+  const [one, other] = [there.scores[0]!, back.scores[0]!];
   expect(one.winRate!.value + other.winRate!.value).toBeCloseTo(1, 12);
   expect(one.meanDifference!.value).toBeCloseTo(-other.meanDifference!.value, 12);
   expect(one.meanDifference!.low).toBeCloseTo(-other.meanDifference!.high!, 12);
   expect(one.numPairs).toBe(40);
-  expect(there.signTests[0]).toBeCloseTo(back.signTests[0]!, 12);
+  expect(one.signTestP).toBeCloseTo(other.signTestP, 12);
 });
 
-test("differences of distances are paired over resamples", () => {
+test("differences of distances are paired over resamples", async () => {
   const shifted = { value: 3, replicates: resamples.map((_, r) => 3 + r / 1000) };
-  const comparison = compareCheckpoints(
+  const comparison = await compareCheckpoints(
     measured("a", () => 1, { kid: shifted, cmmd: shifted }),
     measured("b", () => 1),
     resampling,
   );
   // Each varies by 0.2 over the resamples, their difference not at all.
-  const { value, low, high } = comparison.comparison.kidDifference!;
+  const { value, low, high } = comparison.kidDifference!;
   expect([value, low, high].map((x) => x!.toFixed(9))).toEqual(["2.000000000", "2.000000000", "2.000000000"]);
 });
 
-test.each<[keyof Protocol, Partial<Protocol>]>([
-  ["scorers", { scorers: [{ name: "s", digest: "sha256:9" }] }],
-  ["promptSetDigest", { promptSetDigest: "sha256:9" }],
-  ["seeds", { seeds: ["7", "9"] }],
-  ["sampler", { sampler: '{"numSteps":2}' }],
-  ["computeFingerprint", { computeFingerprint: "sha256:9" }],
-])("checkpoints measured with other %s are not compared", (field, change) => {
+test.each<[string, Partial<Protocol>]>([
+  ["scorers.s is sha256:0 and sha256:9", { scorers: [{ name: "s", digest: "sha256:9" }] }],
+  ["promptSetDigest is sha256:1 and sha256:9", { promptSetDigest: "sha256:9" }],
+  ["seeds is 7,8 and 7,9", { seeds: ["7", "9"] }],
+  ["sampler.numSteps is not set and 2", { sampler: '{"numSteps":2}' }],
+  ["computeFingerprint is sha256:2 and sha256:9", { computeFingerprint: "sha256:9" }],
+])("checkpoints measured otherwise are not compared: %s", async (difference, change) => {
   const other = measured("b", () => 1, { protocol: { ...protocol, ...change } });
-  expect(() =>
+  const compared = compareCheckpoints(
+    measured("a", () => 1),
+    other,
+    resampling,
+  );
+  await expect(compared).rejects.toMatchObject({
+    kind: "precondition",
+    message: expect.stringContaining(`measured differently: ${difference}`),
+  });
+});
+
+test("every setting that differs is named, with both values", async () => {
+  const change = { protocol: { ...protocol, numPrompts: 3, sampler: '{"guidanceScale":7.5,"numSteps":50}' } };
+  const a = measured("a", () => 1, { protocol: { ...protocol, sampler: '{"guidanceScale":2,"numSteps":50}' } });
+  await expect(
     compareCheckpoints(
-      measured("a", () => 1),
-      other,
+      a,
+      measured("b", () => 1, change),
       resampling,
     ),
-  ).toThrow(expect.objectContaining({ kind: "precondition", message: expect.stringMatching(field) }));
+  ).rejects.toThrow("sampler.guidanceScale is 2 and 7.5; numPrompts is 20 and 3");
+});
+
+test("distances that were not measured are left out, not zero", async () => {
+  const without = { kid: undefined, cmmd: undefined, similarities: undefined };
+  const [a, b] = [measured("a", () => 2, without), measured("b", () => 1, without)];
+  expect(await compareCheckpoints(a, b, resampling)).toMatchObject({
+    kidDifference: undefined,
+    cmmdDifference: undefined,
+  });
+  expect(await resultOf(a, b, resampling)).toMatchObject({ kid: undefined, cmmd: undefined, similarity: undefined });
+});
+
+test("several scorers have an average of their figures, one alone has none", async () => {
+  const two = (label: string, s: number, t: number) =>
+    measured(label, () => s, {
+      scores: new Map([
+        ["s", new Float64Array(40).fill(s)],
+        ["t", new Float64Array(40).fill(t)],
+      ]),
+      protocol: { ...protocol, scorers: [...protocol.scorers, { name: "t", digest: "sha256:3" }] },
+    });
+  const { average } = await resultOf(two("a", 3, 1), two("b", 2, 5), resampling);
+  expect(average).toMatchObject({ scorer: "", mean: 2, median: 2, winRate: { value: 0.5 } });
+  const one = await resultOf(
+    measured("a", () => 1),
+    measured("b", () => 1),
+    resampling,
+  );
+  expect(one.average).toBeUndefined();
 });
 
 test("the set nearer to the winners has the smaller KID and CMMD", async () => {

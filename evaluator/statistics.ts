@@ -4,9 +4,10 @@ import { bootstrapCmmd, cmmd, gaussianKernels } from "./metrics/cmmd.js";
 import type { Features } from "./metrics/features.js";
 import { bootstrapKid, kidOverPrompts, polynomialKernels } from "./metrics/kid.js";
 import type { ResamplingUnits } from "./metrics/mmd.js";
-import { mean, summarise } from "./metrics/summary.js";
-import { compareScores } from "./metrics/win-rate.js";
-import { type Distance, type PictureScores, requireSameProtocol } from "./picture-scores.js";
+import { averageOfScores, mean, summarise } from "./metrics/summary.js";
+import { compareScores, type ScoreComparisons } from "./metrics/win-rate.js";
+import { type Distance, numPictures, type PictureScores, requireSameProtocol } from "./picture-scores.js";
+import { protocolMessage } from "./protocol-message.js";
 
 /** What is resampled: prompts, and which one each picture belongs to. */
 export interface Resampling {
@@ -36,57 +37,70 @@ export async function distances(
  *
  * @param baseline what win rates are over; absent for the baseline itself and for real pictures.
  */
-export function resultOf(
+export async function resultOf(
   measured: PictureScores,
   baseline: PictureScores | undefined,
-  { resamples, prompts }: Resampling,
-): CheckpointResult {
+  resampling: Resampling,
+): Promise<CheckpointResult> {
+  const wins = baseline && (await winsOver(measured, baseline, resampling));
+  const scores = [...measured.scores].map(([scorer, all], i) => ({
+    scorer,
+    ...summarise(all),
+    winRate: wins?.each[i]?.winRate,
+  }));
   return {
     label: measured.label,
     checkpointDigest: measured.checkpointDigest,
-    scores: [...measured.scores].map(([scorer, scores]) => ({
-      scorer,
-      ...summarise(scores),
-      winRate: baseline && compareScores(scores, baseline.scores.get(scorer)!, prompts, resamples).winRate,
-    })),
-    similarity: mean(measured.similarities),
-    kid: { value: measured.kid.value, ...percentileInterval(measured.kid.replicates) },
-    cmmd: { value: measured.cmmd.value, ...percentileInterval(measured.cmmd.replicates) },
-    numImages: measured.similarities.length,
+    scores,
+    similarity: measured.similarities && mean(measured.similarities),
+    kid: withInterval(measured.kid),
+    cmmd: withInterval(measured.cmmd),
+    numImages: numPictures(measured),
+    average:
+      scores.length === 1 ? undefined : { scorer: "", ...averageOfScores(scores), winRate: wins?.averageWinRate },
   };
-}
-
-/** A comparison with the exact sign test under each scorer, which the contract has no field for. */
-export interface TestedComparison {
-  readonly comparison: Comparison;
-  /** Two-sided p over prompts, by scorer in the order of the comparison. */
-  readonly signTests: readonly number[];
 }
 
 /**
  * How checkpoint a stands to checkpoint b on the same prompts and noise.
  * @throws SpinError `precondition` where they were not measured alike.
  */
-export function compareCheckpoints(a: PictureScores, b: PictureScores, resampling: Resampling): TestedComparison {
+export async function compareCheckpoints(
+  a: PictureScores,
+  b: PictureScores,
+  resampling: Resampling,
+): Promise<Comparison> {
   requireSameProtocol(a, b);
-  const { resamples, prompts } = resampling;
-  const signTests: number[] = [];
-  const scores = [...a.scores].map(([scorer, own]): ScoreComparison => {
-    const { winRate, meanDifference, signTest } = compareScores(own, b.scores.get(scorer)!, prompts, resamples);
-    signTests.push(signTest);
-    return { scorer, winRate, meanDifference, numPairs: own.length };
+  const { each, averageWinRate } = await winsOver(a, b, resampling);
+  const scores = [...a.scores].map(([scorer, own], i): ScoreComparison => {
+    const { winRate, meanDifference, signTest, ties } = each[i]!;
+    return { scorer, winRate, meanDifference, numPairs: own.length, signTestP: signTest, numTies: ties };
   });
-  const comparison = {
+  return {
     labelA: a.label,
     labelB: b.label,
     scores,
-    kidDifference: { value: a.kid.value - b.kid.value, ...differenceInterval(a.kid, b.kid) },
-    cmmdDifference: { value: a.cmmd.value - b.cmmd.value, ...differenceInterval(a.cmmd, b.cmmd) },
+    kidDifference: difference(a.kid, b.kid),
+    cmmdDifference: difference(a.cmmd, b.cmmd),
+    averageWinRate: scores.length === 1 ? undefined : averageWinRate,
+    checkpointDigestA: a.checkpointDigest,
+    checkpointDigestB: b.checkpointDigest,
+    protocol: protocolMessage(a.protocol),
   };
-  return { comparison, signTests };
+}
+
+function winsOver(a: PictureScores, b: PictureScores, { prompts, resamples }: Resampling): Promise<ScoreComparisons> {
+  const scorers = [...a.scores].map(([scorer, own]) => ({ a: own, b: b.scores.get(scorer)! }));
+  return compareScores(scorers, prompts, resamples);
+}
+
+function withInterval(distance: Distance | undefined) {
+  return distance && { value: distance.value, ...percentileInterval(distance.replicates) };
 }
 
 /** Both sides have the same resamples, so their differences are paired. */
-function differenceInterval(a: Distance, b: Distance): Interval {
-  return percentileInterval(Array.from(a.replicates, (value, i) => value - b.replicates[i]!));
+function difference(a: Distance | undefined, b: Distance | undefined): (Interval & { value: number }) | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  const replicates = Array.from(a.replicates, (value, i) => value - b.replicates[i]!);
+  return { value: a.value - b.value, ...percentileInterval(replicates) };
 }

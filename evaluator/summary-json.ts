@@ -10,11 +10,12 @@ export interface SummaryCheckpoint {
   /** Optimiser steps since the base. */
   readonly steps: number;
   readonly score: ScoreSummary;
-  readonly similarity: number;
+  /** Left out where there is none, as `kid` and `cmmd` are. */
+  readonly similarity?: number;
   /** Over the baseline, in [0, 1]. */
   readonly winRate: Estimate;
-  readonly kid: number;
-  readonly cmmd: number;
+  readonly kid?: number;
+  readonly cmmd?: number;
 }
 
 /** The machine-readable outcome of a run of base, fine-tuning and evaluation. */
@@ -39,8 +40,8 @@ export function buildSummary(rows: readonly EvaluationRow[], fingerprint: string
       score: { mean: score.mean, median: score.median },
       similarity,
       winRate: { value: winRate.value, low: winRate.low, high: winRate.high },
-      kid: kid.value,
-      cmmd: cmmd.value,
+      kid: kid?.value,
+      cmmd: cmmd?.value,
     })),
     fingerprint,
     seconds,
@@ -57,7 +58,7 @@ export function summaryJson(summary: Summary): string {
 
 function requireFinite(fields: object, path: string): void {
   for (const [key, value] of Object.entries(fields)) {
-    if (typeof value === "object") requireFinite(value, `${path}.${key}`);
+    if (typeof value === "object" && value !== null) requireFinite(value, `${path}.${key}`);
     else if (typeof value === "number" && !Number.isFinite(value)) {
       throw new SpinError("internal", `the summary's ${path}.${key} is ${value}, not a finite number`);
     }

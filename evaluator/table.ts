@@ -11,7 +11,7 @@ const NONE = "–";
 export function renderTable(rows: readonly EvaluationRow[], floor: FloorRow | undefined, baseline: string): string {
   const all: readonly (EvaluationRow | FloorRow)[] = floor === undefined ? rows : [...rows, floor];
   const scores = columnDecimals(all.flatMap(({ score }) => [score.mean, score.median]));
-  const similarities = columnDecimals(all.map(({ similarity }) => similarity));
+  const similarities = columnDecimals(all.flatMap(({ similarity }) => similarity ?? []));
   const columns = [
     left("checkpoint", [...rows.map(({ name }) => name), "real winners"].slice(0, all.length)),
     right("steps", [...rows.map(({ steps }) => String(steps)), NONE].slice(0, all.length)),
@@ -23,16 +23,20 @@ export function renderTable(rows: readonly EvaluationRow[], floor: FloorRow | un
       "median",
       all.map(({ score }) => formatNumber(score.median, scores)),
     ),
-    right(
-      "similarity",
-      all.map(({ similarity }) => formatNumber(similarity, similarities)),
-    ),
+    ...(all.some(({ similarity }) => similarity !== undefined)
+      ? [
+          right(
+            "similarity",
+            all.map(({ similarity }) => (similarity === undefined ? NONE : formatNumber(similarity, similarities))),
+          ),
+        ]
+      : []),
     wins(`wins over ${baseline}`, all, baseline),
-    distances(
+    ...distances(
       "KID",
       all.map(({ kid }) => kid),
     ),
-    distances(
+    ...distances(
       "CMMD",
       all.map(({ cmmd }) => cmmd),
     ),
@@ -73,10 +77,16 @@ function wins(heading: string, rows: readonly (EvaluationRow | FloorRow)[], base
   return left(heading, aligned(cells));
 }
 
-function distances(heading: string, values: readonly Measured[]): Column {
-  const decimals = columnDecimals(values.map(({ value }) => value));
+/** No column at all where nothing was measured. */
+function distances(heading: string, values: readonly (Measured | undefined)[]): Column[] {
+  if (values.every((measured) => measured === undefined)) return [];
+  const decimals = columnDecimals(values.flatMap((measured) => measured?.value ?? []));
   const format = (bound: number): string => formatNumber(bound, decimals);
-  return left(heading, aligned(values.map((measured) => [format(measured.value), formatInterval(measured, format)])));
+  const cell = (measured: Measured | undefined) =>
+    measured === undefined
+      ? ([NONE, ""] as const)
+      : ([format(measured.value), formatInterval(measured, format)] as const);
+  return [left(heading, aligned(values.map(cell)))];
 }
 
 /** Values below each other by their ends, and their intervals likewise. */

@@ -209,7 +209,7 @@ function printTable({ spec, results, real }: Evaluation): void {
     result.scores[0]!.mean.toFixed(3),
     result.scores[0]!.median.toFixed(3),
     estimate(result.scores[0]!.winRate, 2),
-    result.similarity.toFixed(3),
+    result.similarity?.toFixed(3) ?? "–",
     estimate(result.kid, 3),
     estimate(result.cmmd, 3),
   ];

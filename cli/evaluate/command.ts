@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { collect, decimal, wholeNumber } from "../options.js";
 import { jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { evaluatedCheckpoint, seeds } from "./evaluation-spec.js";
@@ -8,6 +8,7 @@ interface EvaluateOptions extends Omit<EvaluateSettings, "scorer"> {
   readonly evaluator: string;
   readonly scorer?: readonly string[];
   readonly report?: string;
+  readonly table?: string;
   readonly name?: string;
   readonly json?: boolean;
 }
@@ -16,9 +17,16 @@ const EXAMPLES = `
 Examples:
   $ spin-diffusion evaluate --checkpoint base=base --checkpoint spin-1=sha256:1f0c…,60 --prompts emoji/winners
   $ spin-diffusion evaluate --checkpoint a=base --checkpoint b=base-2 --prompts emoji/winners --seeds 0,1 --report ab.html
+  $ spin-diffusion evaluate --checkpoint a=base --prompts emoji/winners --table pictures.parquet
 
 Every checkpoint gets the same prompts and the same noise. Win rates are over --baseline, with a paired bootstrap's 95 % interval.
-Ctrl-C ends the watching, not the evaluation: the same command finds it again.`;
+Ctrl-C ends the watching, not the evaluation: the same command finds it again. One that failed goes on behind the pictures that
+were scored.`;
+
+function tableFile(text: string): string {
+  if (/\.(parquet|jsonl)$/.test(text)) return text;
+  throw new InvalidArgumentError("Expected a file that ends with .parquet or .jsonl.");
+}
 
 /** `spin-diffusion evaluate`. */
 export function evaluateCommand(): Command {
@@ -43,13 +51,14 @@ export function evaluateCommand(): Command {
     )
     .option("--bootstrap <count>", "samples of the bootstrap", wholeNumber(100, 100_000), 2000)
     .option("--report <file>", "write the HTML report there")
+    .option("--table <file>", "write the scores picture by picture: a .parquet or .jsonl file", tableFile)
     .option("--name <name>", "what the evaluation is known by; default: made from its settings", jobName)
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async ({ evaluator, scorer = ["scorer"], report, name, json, ...rest }: EvaluateOptions) => {
+    .action(async ({ evaluator, scorer = ["scorer"], report, table, name, json, ...rest }: EvaluateOptions) => {
       const { evaluateAndReport, formatOutcome } = await import("./evaluate.js");
       const settings = { ...rest, scorer };
-      const plan = { evaluator, name: name ?? nameOf("evaluation", settings), settings, report };
+      const plan = { evaluator, name: name ?? nameOf("evaluation", settings), settings, report, table };
       const outcome = await evaluateAndReport(plan);
       process.stdout.write(json ? `${JSON.stringify(outcome)}\n` : formatOutcome(outcome));
     });

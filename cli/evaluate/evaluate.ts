@@ -10,8 +10,9 @@ import { type Evaluation, EvaluatorServiceService } from "../../proto/gen/spin/v
 import { Progress } from "../progress.js";
 import { withService } from "../remote/connect.js";
 import { untilInterrupted } from "../remote/interrupt.js";
-import { isEnded, requireSuccess } from "../remote/jobs.js";
+import { requireSuccess } from "../remote/jobs.js";
 import { toEvaluationSpec } from "./evaluation-spec.js";
+import { fetchTable, writeTable } from "./picture-table.js";
 import type { EvaluateSettings } from "./settings.js";
 
 export interface EvaluationPlan {
@@ -24,6 +25,8 @@ export interface EvaluationPlan {
   readonly curves?: readonly TrainingCurve[];
   /** File for the HTML report. */
   readonly report?: string;
+  /** File for the scores of single pictures, `.parquet` or `.jsonl`. */
+  readonly table?: string;
 }
 
 /** What an evaluation found, as it is printed under --json. */
@@ -36,25 +39,31 @@ export interface EvaluationOutcome {
   readonly fingerprint: string;
   /** Where the report was written. */
   readonly report?: string;
+  /** Where the scores of single pictures were written. */
+  readonly table?: string;
 }
 
 /** Evaluates checkpoints, with progress on standard error, and fetches the report where one is wanted. */
 export async function evaluateAndReport(plan: EvaluationPlan): Promise<EvaluationOutcome> {
-  const { evaluator, name, settings, curves = [], report } = plan;
+  const { evaluator, name, settings, curves = [], report, table } = plan;
   return withService(evaluator, async (service) => {
     const evaluation = await untilInterrupted(`the evaluation ${name}`, (signal) =>
       evaluate(service, name, settings, signal),
     );
     const { evaluationId, computeFingerprint: fingerprint } = evaluation;
     if (report !== undefined) await writeReport(service, evaluationId, curves, report);
+    if (table !== undefined) await writeTable(await fetchTable(service, evaluationId), table);
     const { rows, floor } = evaluationRows(evaluation);
-    return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report };
+    return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report, table };
   });
 }
 
 /** The same for people. */
-export function formatOutcome({ checkpoints, real, report }: EvaluationOutcome): string {
-  return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${report === undefined ? "" : `report: ${report}\n`}`;
+export function formatOutcome({ checkpoints, real, report, table }: EvaluationOutcome): string {
+  const files = Object.entries({ report, table }).flatMap(([what, file]) =>
+    file === undefined ? [] : `${what}: ${file}\n`,
+  );
+  return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${files.join("")}`;
 }
 
 /** Starts the evaluation, or finds it, and follows it to its end. */
@@ -64,20 +73,18 @@ async function evaluate(
   settings: EvaluateSettings,
   signal: AbortSignal,
 ): Promise<Evaluation> {
-  const request = { requestId: name, spec: toEvaluationSpec(settings) };
+  const request = { requestId: name, spec: toEvaluationSpec(settings), resume: true };
   const started = (await evaluator.call(EvaluatorServiceService.startEvaluation, request, { signal })).evaluation!;
-  const labels = settings.checkpoint.map(({ label }) => label);
   const watch = { evaluationId: started.evaluationId, afterSequence: 0 };
   const progress = new Progress("evaluating");
   let last = started;
   try {
     for await (const { event } of evaluator.stream(EvaluatorServiceService.watchEvaluation, watch, { signal })) {
       if (event?.$case === "progress") {
-        const { label, imagesDone, imagesTotal } = event.value;
-        progress.update(Math.max(0, labels.indexOf(label)) * imagesTotal + imagesDone, labels.length * imagesTotal);
+        progress.update(event.value.allImagesDone, event.value.allImagesTotal);
       } else if (event?.$case === "stateChange") {
+        // One that had failed and was taken up again tells that too: the stream ends with the last of its ends.
         last = event.value;
-        if (isEnded(last)) break;
       }
     }
   } finally {

@@ -9,13 +9,13 @@ let counter = 0;
  * Writes a small file so that after a crash it is there as it was or as it shall be, never in part.
  * @throws SpinError "exhausted" for a full disk; the file is then as it was
  */
-export async function saveFile(path: string, text: string): Promise<void> {
+export async function saveFile(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.saving-${process.pid}-${threadId}-${counter++}`;
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, "w");
     try {
-      await file.writeFile(text);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

@@ -1,5 +1,5 @@
 import { seededRandom } from "../../test/support/seeded-random.js";
-import { drawResamples, meanInterval, percentileInterval, unitMeans } from "./bootstrap.js";
+import { drawResamples, meanIntervals, percentileInterval, unitMeans } from "./bootstrap.js";
 
 test("resamples are a function of the seed, and more of them begin with the same", async () => {
   expect((await drawResamples(10, 9, 2n)).slice(0, 5)).toEqual(await drawResamples(10, 5, 2n));
@@ -22,7 +22,8 @@ test("the 95 % interval runs from percentile 2.5 to 97.5", () => {
 test("the interval of a mean has about the width of the normal approximation", async () => {
   const random = seededRandom(4);
   const values = Float64Array.from({ length: 400 }, () => random()); // standard deviation 1/√12
-  const { low, high } = meanInterval(values, await drawResamples(400, 2000, 4n));
+  const [interval] = await meanIntervals([values], await drawResamples(400, 2000, 4n));
+  const { low, high } = interval!;
   expect(high - low).toBeCloseTo((2 * 1.96) / Math.sqrt(12 * 400), 2);
 });
 

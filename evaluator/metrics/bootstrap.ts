@@ -41,14 +41,35 @@ export function percentileInterval(replicates: ArrayLike<number>, level = 0.95):
   return { low: quantile(ascending, (1 - level) / 2), high: quantile(ascending, (1 + level) / 2) };
 }
 
-/** Bootstrap interval of the mean of `values`, one value a unit. For a paired test pass the differences. */
-export function meanInterval(values: ArrayLike<number>, resamples: readonly Int32Array[], level = 0.95): Interval {
-  const replicates = resamples.map((resample) => {
-    let total = 0;
-    for (let i = 0; i < resample.length; i++) total += values[resample[i]!]!;
-    return total / resample.length;
-  });
-  return percentileInterval(replicates, level);
+/**
+ * Bootstrap intervals of the means of several columns over the same resamples, one value a unit in each. For a paired
+ * test pass the differences. Other work gets its turn between resamples.
+ */
+export async function meanIntervals(
+  columns: readonly ArrayLike<number>[],
+  resamples: readonly Int32Array[],
+  level = 0.95,
+): Promise<Interval[]> {
+  const width = columns.length;
+  const units = columns[0]?.length ?? 0;
+  // A unit's values lie side by side, so that one look at memory serves all columns.
+  const table = new Float64Array(units * width);
+  for (const [c, column] of columns.entries()) {
+    for (let unit = 0; unit < units; unit++) table[unit * width + c] = column[unit]!;
+  }
+  const replicates = columns.map(() => new Float64Array(resamples.length));
+  const totals = new Float64Array(width);
+  const pace = createPacer();
+  for (const [r, resample] of resamples.entries()) {
+    totals.fill(0);
+    for (let i = 0; i < resample.length; i++) {
+      const start = resample[i]! * width;
+      for (let c = 0; c < width; c++) totals[c]! += table[start + c]!;
+    }
+    for (let c = 0; c < width; c++) replicates[c]![r] = totals[c]! / resample.length;
+    await pace();
+  }
+  return replicates.map((values) => percentileInterval(values, level));
 }
 
 /**

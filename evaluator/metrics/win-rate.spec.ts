@@ -22,7 +22,44 @@ describe("win rate", () => {
   });
 });
 
+/** Under one scorer alone. */
+async function compareOne(a: ArrayLike<number>, b: ArrayLike<number>, prompts: Int32Array, resamples: Int32Array[]) {
+  return (await compareScores([{ a, b }], prompts, resamples)).each[0]!;
+}
+
 describe("comparison", () => {
+  test("the average over scorers is of their win rates, with an interval of its own", async () => {
+    const resamples = await drawResamples(4, 400, 2n);
+    const scorers = [
+      { a: [1, 1, 1, 1], b: [0, 0, 0, 0] },
+      { a: [0, 0, 0, 1], b: [0, 1, 1, 0] },
+    ];
+    const { each, averageWinRate } = await compareScores(scorers, eachItsOwnPrompt(4), resamples);
+    expect(each.map(({ winRate: rate, ties }) => [rate.value, ties])).toEqual([
+      [1, 0],
+      [(0.5 + 0 + 0 + 1) / 4, 1],
+    ]);
+    expect(averageWinRate.value).toBeCloseTo((1 + 0.375) / 2, 12);
+    expect(averageWinRate.low).toBeGreaterThanOrEqual(0.5);
+    expect(averageWinRate.high).toBeLessThanOrEqual(1);
+  });
+
+  test("four scorers at 3,200 prompts leave the event loop its turns", async () => {
+    const random = seededRandom(9);
+    const column = () => Float64Array.from({ length: 3200 }, () => random());
+    const scorers = Array.from({ length: 4 }, () => ({ a: column(), b: column() }));
+    const resamples = await drawResamples(3200, 2000, 1n);
+    let [last, longest] = [performance.now(), 0];
+    const timer = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    await compareScores(scorers, eachItsOwnPrompt(3200), resamples);
+    clearInterval(timer);
+    expect(longest).toBeGreaterThan(0);
+    expect(longest).toBeLessThan(250);
+  });
+
   test("an interval of clear wins excludes one half, and the sign test agrees", async () => {
     const random = seededRandom(6);
     const b = Float64Array.from({ length: 100 }, () => random());
@@ -31,7 +68,7 @@ describe("comparison", () => {
       winRate: rate,
       meanDifference,
       signTest: p,
-    } = compareScores(a, b, eachItsOwnPrompt(100), await drawResamples(100, 1000, 6n));
+    } = await compareOne(a, b, eachItsOwnPrompt(100), await drawResamples(100, 1000, 6n));
     expect(rate.low).toBeGreaterThan(0.5);
     expect(rate.low).toBeLessThan(rate.value);
     expect(rate.high).toBeGreaterThan(rate.value);
@@ -43,8 +80,8 @@ describe("comparison", () => {
     const a = [1, 5, 2, 8, 3];
     const b = [2, 4, 2, 6, 1];
     const resamples = await drawResamples(5, 200, 1n);
-    const forth = compareScores(a, b, eachItsOwnPrompt(5), resamples);
-    const back = compareScores(b, a, eachItsOwnPrompt(5), resamples);
+    const forth = await compareOne(a, b, eachItsOwnPrompt(5), resamples);
+    const back = await compareOne(b, a, eachItsOwnPrompt(5), resamples);
     expect(back.winRate.value).toBeCloseTo(1 - forth.winRate.value, 12);
     expect(back.winRate.low).toBeCloseTo(1 - forth.winRate.high, 12);
     expect(back.meanDifference.high).toBeCloseTo(-forth.meanDifference.low, 12);
@@ -58,8 +95,8 @@ describe("comparison", () => {
     const twice = (values: Float64Array): Float64Array => Float64Array.from([...values, ...values]);
     const prompts = eachItsOwnPrompt(40);
     const resamples = await drawResamples(40, 500, 8n);
-    const once = compareScores(a, b, prompts, resamples);
-    expect(compareScores(twice(a), twice(b), Int32Array.from([...prompts, ...prompts]), resamples)).toEqual(once);
+    const once = await compareOne(a, b, prompts, resamples);
+    expect(await compareOne(twice(a), twice(b), Int32Array.from([...prompts, ...prompts]), resamples)).toEqual(once);
   });
 });
 

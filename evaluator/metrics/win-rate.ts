@@ -1,5 +1,5 @@
 import { SpinError } from "../../core/errors.js";
-import { type Estimate, meanInterval, unitMeans } from "./bootstrap.js";
+import { type Estimate, meanIntervals, unitMeans } from "./bootstrap.js";
 import { mean } from "./summary.js";
 
 /** Result of one checkpoint against another on the same prompts and noise. */
@@ -10,6 +10,16 @@ export interface ScoreComparison {
   readonly meanDifference: Estimate;
   /** Two-sided p of the exact sign test over prompts. */
   readonly signTest: number;
+  /** Pictures that score alike. */
+  readonly ties: number;
+}
+
+/** The same under several scorers, and over them. */
+export interface ScoreComparisons {
+  /** By scorer, in the given order. */
+  readonly each: readonly ScoreComparison[];
+  /** Mean of the scorers' win rates, the paper's "Average", in [0, 1]. */
+  readonly averageWinRate: Estimate;
 }
 
 /** 1 where a is higher, 0 where b is, ½ where they tie. */
@@ -24,27 +34,35 @@ export function winRate(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /**
- * Win rate and mean difference of a over b with paired bootstrap intervals, and the sign test. Every prompt counts once,
+ * Win rates and mean differences of a over b with paired bootstrap intervals, and sign tests. Every prompt counts once,
  * however many pictures it has.
- * @param prompts prompt 0 … of each picture; scores a[i] and b[i] are of the same prompt and noise.
+ * @param scorers scores of both sides under each scorer; a[i] and b[i] are of the same prompt and noise.
+ * @param prompts prompt 0 … of each picture.
  * @param resamples prompts drawn with replacement, from `drawResamples`.
  * @throws SpinError `invalid` for lists of different length or scores that are not finite.
  */
-export function compareScores(
-  a: ArrayLike<number>,
-  b: ArrayLike<number>,
+export async function compareScores(
+  scorers: readonly { readonly a: ArrayLike<number>; readonly b: ArrayLike<number> }[],
   prompts: Int32Array,
   resamples: readonly Int32Array[],
-): ScoreComparison {
-  const outcomes = unitMeans(winOutcomes(a, b), prompts);
-  const differences = unitMeans(
-    Float64Array.from(a, (score, i) => score - b[i]!),
-    prompts,
-  );
+): Promise<ScoreComparisons> {
+  const pairs = scorers.map(({ a, b }) => {
+    const outcomes = winOutcomes(a, b);
+    const ties = outcomes.reduce((count, outcome) => count + (outcome === 0.5 ? 1 : 0), 0);
+    const differences = Float64Array.from(a, (score, i) => score - b[i]!);
+    return { ties, outcomes: unitMeans(outcomes, prompts), differences: unitMeans(differences, prompts) };
+  });
+  const average = pairs[0]!.outcomes.map((_, unit) => mean(pairs.map(({ outcomes }) => outcomes[unit]!)));
+  const columns = [...pairs.flatMap(({ outcomes, differences }) => [outcomes, differences]), average];
+  const intervals = await meanIntervals(columns, resamples);
   return {
-    winRate: { value: mean(outcomes), ...meanInterval(outcomes, resamples) },
-    meanDifference: { value: mean(differences), ...meanInterval(differences, resamples) },
-    signTest: signTest(outcomes),
+    each: pairs.map(({ ties, outcomes, differences }, i) => ({
+      winRate: { value: mean(outcomes), ...intervals[2 * i]! },
+      meanDifference: { value: mean(differences), ...intervals[2 * i + 1]! },
+      signTest: signTest(outcomes),
+      ties,
+    })),
+    averageWinRate: { value: mean(average), ...intervals.at(-1)! },
   };
 }
 

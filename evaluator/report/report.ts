@@ -53,7 +53,7 @@ export interface ReportComparison {
   /** Mean score of a less that of b. */
   readonly meanDifference: Measured;
   /** KID of a less that of b: negative where a is nearer to the winners. */
-  readonly kidDifference: Measured;
+  readonly kidDifference?: Measured;
 }
 
 /** Pictures of the same prompts and noise: a row a prompt, a column a source. */

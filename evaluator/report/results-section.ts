@@ -43,14 +43,14 @@ the winners. The last column says what the win rate's interval shows, nothing mo
 function resultsTable(rows: readonly EvaluationRow[], floor: FloorRow | undefined, baseline: string): Html {
   const all: readonly (EvaluationRow | FloorRow)[] = floor === undefined ? rows : [...rows, floor];
   const scores = columnDecimals(all.flatMap(({ score }) => [score.mean, score.median]));
-  const similarities = columnDecimals(all.map(({ similarity }) => similarity));
-  const kid = columnDecimals(all.map((row) => row.kid.value));
-  const cmmd = columnDecimals(all.map((row) => row.cmmd.value));
+  const similarities = columnDecimals(all.flatMap(({ similarity }) => similarity ?? []));
+  const kid = columnDecimals(all.flatMap((row) => row.kid?.value ?? []));
+  const cmmd = columnDecimals(all.flatMap((row) => row.cmmd?.value ?? []));
   const figures = (
     row: EvaluationRow | FloorRow,
     wins: Html,
   ): Html => html`<td>${formatNumber(row.score.mean, scores)}</td>
-<td>${formatNumber(row.score.median, scores)}</td><td>${formatNumber(row.similarity, similarities)}</td>${wins}
+<td>${formatNumber(row.score.median, scores)}</td><td>${row.similarity === undefined ? "–" : formatNumber(row.similarity, similarities)}</td>${wins}
 ${measuredCells(row.kid, kid)}${measuredCells(row.cmmd, cmmd)}`;
   return html`<div class="scroll"><table class="figures results">
 <thead><tr><th scope="col">Checkpoint</th><th scope="col">Steps</th><th scope="col">Score&nbsp;↑<small>mean</small></th>
@@ -103,7 +103,7 @@ function scorerCells(results: readonly Result[], i: number, isBaseline: boolean)
 
 function comparisonsTable(comparisons: readonly ReportComparison[]): Html {
   const scores = columnDecimals(comparisons.map(({ meanDifference }) => meanDifference.value));
-  const kid = columnDecimals(comparisons.map(({ kidDifference }) => kidDifference.value));
+  const kid = columnDecimals(comparisons.flatMap(({ kidDifference }) => kidDifference?.value ?? []));
   return html`<div class="scroll"><table class="figures pairs">
 <thead><tr><th scope="col">Pair</th><th scope="col" colspan="2">Win rate</th><th scope="col">Sign test</th><th scope="col" colspan="2">Score difference</th>
 <th scope="col" colspan="2">KID difference</th><th scope="col" class="verdict">By win rate</th></tr></thead>
@@ -130,7 +130,8 @@ function emphasised({ low, high }: Estimate, text: string): Html {
   return low > 0.5 || high < 0.5 ? html`<b>${text}</b>` : html`${text}`;
 }
 
-function measuredCells(measured: Measured, decimals: number, format = formatNumber): Html {
+function measuredCells(measured: Measured | undefined, decimals: number, format = formatNumber): Html {
+  if (measured === undefined) return noCells();
   const interval = formatInterval(measured, (bound) => format(bound, decimals));
   return html`<td class="measured">${format(measured.value, decimals)}</td><td class="interval">${interval}</td>`;
 }

@@ -54,7 +54,10 @@ function wordPieceTokenizer(vocabulary: ReadonlyMap<string, number>): WordPieceT
   return {
     vocabularySize: vocabulary.size,
     encode(text, length) {
-      const pieces = text.split(SPECIAL_TOKEN).flatMap(encodePart).slice(0, length - 2);
+      const pieces = text
+        .split(SPECIAL_TOKEN)
+        .flatMap(encodePart)
+        .slice(0, length - 2);
       const all = [start, ...pieces, separator];
       return {
         ids: Int32Array.from({ length }, (_, i) => all[i] ?? padding),
@@ -74,7 +77,13 @@ const WORD = /[\p{P}$+<=>^`|~]|[^\p{P}$+<=>^`|~\s]+/gu;
 /** BasicTokenizer: cleaned, Chinese characters apart, lower case without accents, punctuation apart. */
 function basicTokens(text: string): string[] {
   const cleaned = text.replace(CONTROL, "").replace(CJK, " $& ").normalize("NFC");
-  return cleaned.toLowerCase().normalize("NFD").replace(/\p{Mn}/gu, "").match(WORD) ?? [];
+  return (
+    cleaned
+      .toLowerCase()
+      .normalize("NFD")
+      .replace(/\p{Mn}/gu, "")
+      .match(WORD) ?? []
+  );
 }
 
 /** The longest pieces from the left; undefined for a word that the vocabulary cannot spell. */

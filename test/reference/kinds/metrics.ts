@@ -1,4 +1,4 @@
-import { meanInterval } from "../../../evaluator/metrics/bootstrap.js";
+import { meanIntervals } from "../../../evaluator/metrics/bootstrap.js";
 import { cmmd, gaussianKernels } from "../../../evaluator/metrics/cmmd.js";
 import type { Features } from "../../../evaluator/metrics/features.js";
 import { fid } from "../../../evaluator/metrics/fid.js";
@@ -34,8 +34,7 @@ async function scores(reference: ReferenceCase): Promise<Record<string, unknown>
   const b = await reference.floats("in.b");
   const resamples = await indexRows(reference, "in.resamples");
   const differences = Float64Array.from(a, (score, i) => score - b[i]!);
-  const difference = meanInterval(differences, resamples);
-  const wins = meanInterval(winOutcomes(a, b), resamples);
+  const [difference, wins] = await meanIntervals([differences, winOutcomes(a, b)], resamples);
   return {
     win_rate: winRate(a, b),
     mean_a: mean(a),
@@ -43,8 +42,8 @@ async function scores(reference: ReferenceCase): Promise<Record<string, unknown>
     median_a: median(a),
     median_b: median(b),
     mean_difference: mean(differences),
-    difference_interval: [difference.low, difference.high],
-    win_rate_interval: [wins.low, wins.high],
+    difference_interval: [difference!.low, difference!.high],
+    win_rate_interval: [wins!.low, wins!.high],
   };
 }
 
