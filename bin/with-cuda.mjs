@@ -19,25 +19,22 @@ const REMEDIES = [
 
 const [program, ...programArguments] = process.argv.slice(2);
 if (program === undefined) fail("usage: with-cuda.mjs PROGRAM [ARGUMENT …]");
-if ((process.env.DEVICE ?? "cuda") === "cuda") checkCuda();
+const device = process.env.DEVICE ?? "cuda";
+if (/^cuda(:|$)/.test(device)) checkCuda();
 process.argv = [process.argv[0], resolve(program), ...programArguments];
 await import(pathToFileURL(resolve(program)).href);
 
 /** In a process of its own, whose end gives back the GPU memory that the check took. */
 function checkCuda() {
-  const module = new URL("../dist/core/runtime/check-device.js", import.meta.url).href;
-  const script = `
-    import { checkDevice } from ${JSON.stringify(module)};
-    await checkDevice("cuda").catch(({ message }) => {
-      console.error(message);
-      process.exitCode = 1;
-    });`;
-  const { status, signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
-    encoding: "utf8",
-  });
+  const probe = fileURLToPath(new URL("../dist/core/runtime/probe-device.js", import.meta.url));
+  const { status, signal, stderr } = spawnSync(process.execPath, [probe, device], { encoding: "utf8" });
   if (status === 0) return;
   const reason = stderr.trim() || `the check ended with ${signal ?? status}`;
-  fail(["the CUDA provider does not work here", reason, "", ...inventory(), "", ...REMEDIES].join("\n"));
+  fail(
+    [`the CUDA provider does not work here (DEVICE is ${device})`, reason, "", ...inventory(), "", ...REMEDIES].join(
+      "\n",
+    ),
+  );
 }
 
 /** What of all that CUDA needs is there. */

@@ -6,6 +6,7 @@ import { compareCommand } from "./compare/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
+import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
@@ -49,6 +50,7 @@ function createProgram(asJson: boolean): Command {
     runCommand(),
     evaluateCommand(),
     compareCommand(),
+    reportCommand(),
     loraCommand(),
     serveCommand(),
     benchCommand(),

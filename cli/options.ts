@@ -27,20 +27,6 @@ export function seed(text: string): bigint {
   throw new InvalidArgumentError("Expected a whole number of 64 bits.");
 }
 
-/** Reads a number above 0. */
-export function positive(text: string): number {
-  const value = Number(text);
-  if (value > 0 && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError("Expected a number above 0.");
-}
-
-/** Reads names between commas. */
-export function listOfNames(text: string): readonly string[] {
-  const names = text.split(",").map((name) => name.trim());
-  if (names.every((name) => name !== "")) return names;
-  throw new InvalidArgumentError("Expected names between commas.");
-}
-
 /** Makes an option repeatable: each value is read by `read` and added to those before it. */
 export function collect<T>(read: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
   return (text, previous = []) => [...previous, read(text)];

@@ -16,6 +16,8 @@ export type ErrorKind =
   | "corrupt"
   /** Another service could not be reached; trying again may help. */
   | "unavailable"
+  /** Training has left the region where it makes sense: a number that is not finite, or a signal that an iteration stops at. */
+  | "diverged"
   /** A broken promise of this program's own. */
   | "internal";
 

@@ -3,7 +3,6 @@ import { SpinError } from "../core/errors.js";
 import type { RpcChannel } from "../core/service/client.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
-import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import { EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
 import { type Evaluation, EvaluatorServiceService } from "../proto/gen/spin/v1/evaluator_service.js";
 import { SamplerKind } from "../proto/gen/spin/v1/sampling.js";
@@ -55,16 +54,4 @@ export async function evaluateCheckpoints(
     throw new SpinError("internal", `the evaluation did not succeed: ${last.failure?.message ?? "no reason given"}`);
   }
   return last;
-}
-
-/** The evaluation's report with the training curves, as one HTML file. */
-export async function fetchReport(
-  evaluator: RpcChannel,
-  evaluationId: string,
-  curves: readonly TrainingCurve[],
-): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
-  const request = { evaluationId, curves: [...curves] };
-  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) parts.push(data);
-  return Buffer.concat(parts);
 }

@@ -1,6 +1,7 @@
-import { JobState } from "../proto/gen/spin/v1/common.js";
-import type { TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
-import type { Evaluation } from "../proto/gen/spin/v1/evaluator_service.js";
+import { SpinError } from "../core/errors.js";
+import { type Estimate, JobState } from "../proto/gen/spin/v1/common.js";
+import type { Comparison, ScoreSummary, TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
+import type { Evaluation, GetReportRequest } from "../proto/gen/spin/v1/evaluator_service.js";
 import { SamplerKind, type SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 import { Comparer } from "./comparer.js";
 import { fileName, shownPrompts } from "./evaluation-pictures.js";
@@ -8,13 +9,15 @@ import type { EvaluationStore } from "./evaluation-store.js";
 import { numPictures, type PictureScores } from "./picture-scores.js";
 import type {
   IterationCurve,
+  LineageEntry,
   Picture,
   PictureGrid,
   Report,
   ReportComparison,
-  ReportScorer,
+  ScorerResult,
   Settings,
 } from "./report/report.js";
+import { lineageOf, selfPlayOf } from "./report-lineage.js";
 import { REAL_LABEL } from "./requests.js";
 import { evaluationRows, interval } from "./rows.js";
 
@@ -22,51 +25,81 @@ import { evaluationRows, interval } from "./rows.js";
 const MAX_ALL_PAIRS = 8;
 const REAL_COLUMN = "real winner";
 
-/** Everything the HTML report of a finished evaluation shows. */
+/** Everything the HTML report of a finished evaluation shows. @throws SpinError `notFound` for an unknown reference */
 export async function buildReport(
   store: EvaluationStore,
   evaluation: Evaluation,
-  curves: readonly TrainingCurve[],
+  { curves, lineage, timeline, referenceLabel }: Omit<GetReportRequest, "evaluationId">,
 ): Promise<Report> {
   const { rows, floor } = evaluationRows(evaluation);
   const spec = evaluation.spec!;
+  const names = rows.map(({ name }) => name);
+  const reference = referenceOf(names, spec.baselineLabel, referenceLabel);
   const measured: PictureScores[] = [];
-  for (const { name } of rows) measured.push(await store.readScores(evaluation.evaluationId, fileName(spec, name)));
+  for (const name of names) measured.push(await store.readScores(evaluation.evaluationId, fileName(spec, name)));
+  const comparer = new Comparer();
+  const entries = lineageOf(lineage, rows);
   return {
     title: `Evaluation of ${spec.prompts!.name}`,
     baseline: spec.baselineLabel,
+    ...(reference !== undefined && { reference }),
     checkpoints: rows,
     floor,
-    scorers: scorersOf(
-      evaluation,
-      rows.map(({ name }) => name),
-    ),
-    comparisons: await comparisonsOf(measured),
+    ...(await scorersOf(evaluation, measured, reference, comparer)),
+    selfPlay: selfPlayOf(spec.baselineLabel, names, lineage),
+    comparisons: await comparisonsOf(measured, comparer),
     pictures: await picturesOf(store, evaluation, measured),
-    iterations: curves.map(iterationOf),
-    lineage: [],
+    iterations: curves.map((curve) => iterationOf(curve, entries)),
+    lineage: entries,
+    ...(timeline !== undefined && { timeline }),
     protocol: protocolOf(evaluation, measured[0]),
     fingerprint: evaluation.computeFingerprint,
     seconds: secondsOf(evaluation),
   };
 }
 
-function scorersOf({ scorers, results }: Evaluation, names: readonly string[]): ReportScorer[] {
-  const ordered = names.map((name) => results.find(({ label }) => label === name)!);
-  const even = { value: 0.5, low: 0.5, high: 0.5 };
-  return scorers.map(({ name, digest, pairAccuracy }, i) => {
-    // The first scorer's values are in the rows already.
-    if (i === 0) return { name, digest, pairAccuracy };
-    const own = ordered.map(({ scores }) => {
-      const { mean, median, winRate } = scores[i]!;
-      return { mean, median, winRate: winRate === undefined ? even : interval(winRate) };
-    });
-    return { name, digest, pairAccuracy, results: own };
+/** What the paper's table 4 is over. */
+function referenceOf(names: readonly string[], baseline: string, asked: string | undefined): string | undefined {
+  if (asked === undefined) return names.find((name) => name !== baseline && name.toLowerCase().includes("dpo"));
+  if (names.includes(asked)) return asked;
+  throw new SpinError("notFound", `the evaluation has no checkpoint "${asked}"`, {
+    field: "reference_label",
+    remedy: `name one of ${names.join(", ")}`,
   });
 }
 
-async function comparisonsOf(measured: readonly PictureScores[]) {
-  const comparer = new Comparer();
+/** Every scorer's figures by checkpoint, and their average where there are several. */
+async function scorersOf(
+  { scorers, results }: Evaluation,
+  measured: readonly PictureScores[],
+  reference: string | undefined,
+  comparer: Comparer,
+): Promise<Pick<Report, "scorers" | "average">> {
+  const over = measured.find(({ label }) => label === reference);
+  const figures = measured.map(({ label }) => results.find((result) => result.label === label)!);
+  const against: (Comparison | undefined)[] = [];
+  for (const one of measured) {
+    against.push(over === undefined || one === over ? undefined : await comparer.compare(one, over));
+  }
+  const result = ({ mean, median, winRate }: ScoreSummary, overReference: Estimate | undefined): ScorerResult => ({
+    mean,
+    median,
+    ...(winRate !== undefined && { winRate: interval(winRate) }),
+    ...(overReference !== undefined && { overReference: interval(overReference) }),
+  });
+  const columns = scorers.map(({ name, digest, pairAccuracy }, s) => ({
+    name,
+    digest,
+    ...(pairAccuracy !== undefined && { pairAccuracy }),
+    results: figures.map(({ scores }, i) => result(scores[s]!, against[i]?.scores[s]?.winRate)),
+  }));
+  const averages = figures.flatMap(({ average }, i) =>
+    average === undefined ? [] : [result(average, against[i]?.averageWinRate)],
+  );
+  return { scorers: columns, ...(averages.length === figures.length && { average: averages }) };
+}
+
+async function comparisonsOf(measured: readonly PictureScores[], comparer: Comparer) {
   const comparisons: ReportComparison[] = [];
   for (const [i, a] of measured.entries()) {
     // The baseline is the first.
@@ -88,11 +121,11 @@ async function comparisonsOf(measured: readonly PictureScores[]) {
 
 async function picturesOf(
   store: EvaluationStore,
-  { evaluationId, spec, numPrompts }: Evaluation,
+  { evaluationId, spec, numPrompts, real }: Evaluation,
   measured: readonly PictureScores[],
 ): Promise<PictureGrid> {
-  const real = await store.readScores(evaluationId, REAL_LABEL);
-  const columns = [real, ...measured];
+  const hasReal = real !== undefined;
+  const columns = [...(hasReal ? [await store.readScores(evaluationId, REAL_LABEL)] : []), ...measured];
   const rows: PictureGrid["rows"][number][] = [];
   for (const prompt of shownPrompts(numPrompts)) {
     const pictures: (Picture | null)[] = [];
@@ -101,15 +134,16 @@ async function picturesOf(
       const [scores] = column.scores.values();
       pictures.push(png === undefined ? null : { png: png.toString("base64"), score: scores?.[prompt] });
     }
-    rows.push({ prompt: real.prompts[prompt]!, pictures });
+    rows.push({ prompt: columns[0]!.prompts[prompt]!, pictures });
   }
-  return { columns: [REAL_COLUMN, ...measured.map(({ label }) => label)], rows };
+  return { columns: [...(hasReal ? [REAL_COLUMN] : []), ...measured.map(({ label }) => label)], rows };
 }
 
-/** SFT has no opponent, and no margins either; the curve of an iteration of self-play does not name its opponent. */
-function iterationOf({ label, steps }: TrainingCurve): IterationCurve {
-  const isSelfPlay = steps.some(({ margin, implicitAccuracy }) => margin !== 0 || implicitAccuracy !== 0);
-  return { name: label, steps, ...(isSelfPlay && { opponent: "the checkpoint before it" }) };
+/** SFT has no opponent, and no margins either; that of an iteration of self-play is what it was trained from. */
+function iterationOf({ label, steps }: TrainingCurve, lineage: readonly LineageEntry[]): IterationCurve {
+  const isPairwise = steps.some(({ margin, implicitAccuracy }) => margin !== 0 || implicitAccuracy !== 0);
+  const parent = lineage.find(({ name }) => name === label)?.parent;
+  return { name: label, steps, ...(isPairwise && { opponent: parent ?? "the checkpoint before it" }) };
 }
 
 function protocolOf(evaluation: Evaluation, measured: PictureScores | undefined): Settings {
@@ -118,7 +152,7 @@ function protocolOf(evaluation: Evaluation, measured: PictureScores | undefined)
     evaluation: evaluation.evaluationId,
     prompts: `${evaluation.numPrompts} of ${prompts!.name} (${prompts!.split}), ${prompts!.digest}`,
     pictures: measured === undefined ? 0 : numPictures(measured),
-    sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}`,
+    sampler: `${SAMPLERS[sampler!.kind]}, ${sampler!.numSteps} steps, η ${sampler!.eta}${spacingText(sampler!)}`,
     guidance: guidanceText(sampler!),
     ...(sampler!.clipSkip > 0 && { "clip skip": sampler!.clipSkip }),
     seeds: seeds.join(", "),
@@ -132,10 +166,18 @@ function guidanceText({ guidanceScale, guidanceRescale, negativePrompt }: Sample
   return `${guidanceScale}${rescale}${negativePrompt === undefined ? "" : `, away from "${negativePrompt}"`}`;
 }
 
+function spacingText({ timestepSpacing, karrasSigmas, zeroSnr }: SamplerSettings): string {
+  const spacing = ["", ", leading", ", trailing", ", linspace"][timestepSpacing ?? 0];
+  return `${spacing}${karrasSigmas ? ", Karras's σ" : ""}${zeroSnr ? ", zero terminal SNR" : ""}`;
+}
+
 const SAMPLERS: Readonly<Record<SamplerKind, string>> = {
   [SamplerKind.SAMPLER_KIND_UNSPECIFIED]: "the model's own",
   [SamplerKind.SAMPLER_KIND_DDIM]: "DDIM",
   [SamplerKind.SAMPLER_KIND_PNDM]: "PNDM",
+  [SamplerKind.SAMPLER_KIND_DDPM]: "DDPM",
+  [SamplerKind.SAMPLER_KIND_EULER]: "Euler",
+  [SamplerKind.SAMPLER_KIND_DPM_SOLVER]: "DPM-Solver++ (2M)",
 };
 
 function secondsOf({ createTime, endTime, state }: Evaluation): number {

@@ -16,8 +16,8 @@ export const EVALUATOR_SETTINGS = {
   evaluationsDir: setting("EVALUATIONS_DIR", text.prefault("runs/evaluations")),
   /** Threads inside one operator of a scorer; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
-  /** Execution provider of the scorers. */
-  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Where scorers run: cpu, cuda:N or webgpu:N; checked when it starts. */
+  device: setting("DEVICE", text.prefault("cpu")),
   logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
 } as const;
 

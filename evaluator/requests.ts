@@ -9,14 +9,26 @@ import {
 } from "../core/service/request-schemas.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
-import type { EvaluatedCheckpoint, EvaluationSpec } from "../proto/gen/spin/v1/evaluation.js";
-import type { ListEvaluationsRequest, StartEvaluationRequest } from "../proto/gen/spin/v1/evaluator_service.js";
+import type {
+  EvaluatedCheckpoint,
+  EvaluationSpec,
+  LineageEntry,
+  TrainingCurve,
+} from "../proto/gen/spin/v1/evaluation.js";
+import type {
+  GetReportRequest,
+  ListEvaluationsRequest,
+  StartEvaluationRequest,
+} from "../proto/gen/spin/v1/evaluator_service.js";
 import type { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 
 /** Schemas of the evaluator's requests, for `checkRequest`. They hold what the comments of the proto files promise. */
 
 /** What held-out real pictures are called in results. */
 export const REAL_LABEL = "real";
+
+/** Stretches of work that a timeline may hold: more than a drawing shows apart. */
+export const MAX_TIMELINE_SPANS = 5000;
 
 /** An EvaluationSpec with everything that is required, and defaults filled in. */
 export interface CheckedSpec extends EvaluationSpec {
@@ -86,4 +98,28 @@ export const startEvaluationRequest: z.ZodType<StartEvaluationRequest & { spec: 
 export const listEvaluationsRequest: z.ZodType<ListEvaluationsRequest> = z.object({
   pageSize: orDefault(wholeNumber(1, 1000), 100),
   pageToken: z.string(),
+});
+
+const timelineSpan = z.object({
+  kind: z.string(),
+  label: z.string(),
+  start: z.number().min(0),
+  end: z.number().min(0),
+});
+const timeline = z
+  .object({
+    seconds: z.number().min(0),
+    lanes: z.array(z.object({ name: z.string(), spans: z.array(timelineSpan) })).max(64),
+  })
+  .refine(({ lanes }) => lanes.reduce((sum, { spans }) => sum + spans.length, 0) <= MAX_TIMELINE_SPANS, {
+    error: `at most ${MAX_TIMELINE_SPANS} spans`,
+  });
+
+/** Curves and lineage are taken as the trainer's messages have them. */
+export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
+  evaluationId: z.string(),
+  curves: z.array(z.custom<TrainingCurve>()).max(256),
+  lineage: z.array(z.custom<LineageEntry>()).max(1000),
+  timeline: z.union([timeline, z.undefined()]),
+  referenceLabel: z.string().optional(),
 });

@@ -12,9 +12,11 @@ import { type CheckpointResult, EvaluationSpec, type PictureRow } from "../proto
 import {
   type Evaluation,
   EvaluatorServiceService,
+  GetReportRequest,
   type WatchEvaluationResponse,
 } from "../proto/gen/spin/v1/evaluator_service.js";
 import type { RenderImagesRequest } from "../proto/gen/spin/v1/generator_service.js";
+import { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { startGeneratorServer } from "../test/support/generator-server.js";
 import { loadScorer } from "../test/support/load-scorer.js";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
@@ -234,6 +236,9 @@ describe("a finished evaluation", () => {
     expect(report).toContain("the-winners");
     expect(report.match(/<img /g)).toHaveLength(NUM_PROMPTS * 4);
     expect(report).toContain("Implicit accuracy");
+    expect(report).toContain('<span class="over">from the-half</span>');
+    expect(report).toContain("<dt>spinRenoised.beta</dt><dd>20000</dd>");
+    expect(report).toContain(">iteration 1</text>");
   });
 
   test("is what a repeated request gets; the same request_id with other content is refused", async () => {
@@ -398,7 +403,7 @@ describe("evaluations", () => {
     const { evaluation: known } = await later.channel.call(getEvaluation, { evaluationId });
     expect(known).toMatchObject({
       state: JobState.JOB_STATE_FAILED,
-      failure: { reason: "FAILED_PRECONDITION", message: expect.stringMatching(/scorers\.scorer sha256:.* now/) },
+      failure: { reason: "PRECONDITION", message: expect.stringMatching(/scorers\.scorer sha256:.* now/) },
     });
   });
 
@@ -462,10 +467,17 @@ describe("evaluations", () => {
 });
 
 async function readReport(channel: RpcChannel, evaluationId: string): Promise<string> {
-  const step = { step: 1, loss: Math.LN2, margin: 0.1, implicitAccuracy: 0.5 };
+  const step = StepMetrics.fromPartial({ step: 1, loss: Math.LN2, margin: 0.1, implicitAccuracy: 0.5 });
   const curves = [{ label: "the-winners", steps: [step, { ...step, step: 2 }] }];
+  const spec = { displayName: "spin-1", objective: { $case: "spinRenoised" as const, value: { beta: 20_000 } } };
+  const lineage = [
+    { label: "the-half", checkpointDigest: digestOf("half") },
+    { label: "x", checkpointDigest: digestOf("winners"), baseDigest: digestOf("half"), totalSteps: 20, seed: 7n, spec },
+  ];
+  const spans = [{ kind: "stage", label: "iteration 1", start: 0, end: 9 }];
+  const timeline = { seconds: 9, lanes: [{ name: "stages", spans }] };
+  const request = GetReportRequest.fromPartial({ evaluationId, curves, lineage, timeline });
   const pieces: Uint8Array[] = [];
-  const request = getReport.requestDeserialize(getReport.requestSerialize({ evaluationId, curves: curves as never }));
   for await (const { data } of channel.stream(getReport, request)) pieces.push(data);
   return Buffer.concat(pieces).toString();
 }

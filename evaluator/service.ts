@@ -11,7 +11,7 @@ import type { EvaluationStore } from "./evaluation-store.js";
 import type { Evaluations } from "./evaluations.js";
 import type { PictureScores } from "./picture-scores.js";
 import { renderReport } from "./report/page.js";
-import { listEvaluationsRequest, startEvaluationRequest } from "./requests.js";
+import { getReportRequest, listEvaluationsRequest, startEvaluationRequest } from "./requests.js";
 import { tableOf } from "./score-rows.js";
 
 /** The contract's calls on the evaluations of this process. */
@@ -74,8 +74,9 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       yield* tableOf(store, finished(evaluationId), labels);
     },
 
-    getReport: async function* ({ evaluationId, curves }) {
-      const page = Buffer.from(renderReport(await buildReport(store, finished(evaluationId), curves)));
+    getReport: async function* (request) {
+      const report = await buildReport(store, finished(request.evaluationId), checkRequest(getReportRequest, request));
+      const page = Buffer.from(renderReport(report));
       for (let start = 0; start < page.length; start += CHUNK_BYTES) {
         yield { data: page.subarray(start, start + CHUNK_BYTES) };
       }

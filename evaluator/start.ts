@@ -1,3 +1,4 @@
+import { requireDevice } from "../core/runtime/devices.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { RpcChannel } from "../core/service/client.js";
 import { createLogger } from "../core/service/logging.js";
@@ -19,10 +20,11 @@ export interface RunningEvaluator {
 /**
  * Starts an evaluator: its compute worker, what it kept of earlier evaluations, its server.
  *
- * @throws SpinError `precondition` where the port is in use, and of any kind where EVALUATIONS_DIR cannot be used.
+ * @throws SpinError `precondition` where the port is in use or the device does not work, and of any kind where EVALUATIONS_DIR cannot be used.
  */
 export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEvaluator> {
-  const { host, port, modelDir, threads, device } = config;
+  const { host, port, modelDir, threads } = config;
+  const device = await requireDevice(config.device, "DEVICE");
   const log = createLogger("evaluator", config.logLevel);
   const store = new EvaluationStore(config.evaluationsDir);
   const generator = new RpcChannel(config.generatorAddress);

@@ -9,7 +9,7 @@ import { SpinError } from "../core/errors.js";
 import { RpcChannel } from "../core/service/client.js";
 import { type Estimate, JobState } from "../proto/gen/spin/v1/common.js";
 import { type CheckpointResult, EvaluationSpec, type TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
-import { type Evaluation, EvaluatorServiceService } from "../proto/gen/spin/v1/evaluator_service.js";
+import { type Evaluation, EvaluatorServiceService, GetReportRequest } from "../proto/gen/spin/v1/evaluator_service.js";
 import { CropKind, SamplerKind, TimestepChoice } from "../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../proto/gen/spin/v1/tensor.js";
 import { CreateRunRequest, type Iteration, TrainerServiceService } from "../proto/gen/spin/v1/trainer_service.js";
@@ -87,7 +87,8 @@ async function main(): Promise<void> {
   printTable(evaluation);
   const parts: Uint8Array[] = [];
   const { evaluationId } = evaluation;
-  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, { evaluationId, curves })) {
+  const request = GetReportRequest.fromPartial({ evaluationId, curves });
+  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) {
     parts.push(data);
   }
   await writeFile(options.report, Buffer.concat(parts));

@@ -69,7 +69,7 @@ export async function batchInputs(
       const key = `${source.digest} ${item} ${side} ${JSON.stringify(placement)}`;
       const prepare = async () => {
         const original = await image();
-        const pixels = toTensor(await prepareImage(original, placement));
+        const pixels = toTensor(prepareImage(original, placement));
         return { pixels: { shape: [1, 3, resolution, resolution], data: pixels }, originalSize: sizeOf(original) };
       };
       const { posterior, originalSize } = await encoder.picture(model, key, prepare);

@@ -1,5 +1,4 @@
 import { SpinError } from "../core/errors.js";
-import { checkDevice } from "../core/runtime/check-device.js";
 import { cancelled, serveWorker } from "../core/runtime/worker-host.js";
 import { RESPONSE_LIMIT_BYTES } from "../core/service/limits.js";
 import { SampleForm } from "../proto/gen/spin/v1/sampling.js";
@@ -63,7 +62,6 @@ function meter(what: string, signal: AbortSignal): Meter {
 
 const methods: ComputeMethods = {
   async configure({ session, maxLoaded, encodedBytes }) {
-    await checkDevice(session.device);
     models = new LoadedModels(session, maxLoaded);
     encoder = new ConditionEncoder(encodedBytes);
   },
@@ -77,7 +75,7 @@ const methods: ComputeMethods = {
     });
   },
 
-  async draws({ checkpoint, spec, stamp }, signal) {
+  async draws({ checkpoint, opponent, spec, stamp }, signal) {
     const { proceed, beforeRun, elapsed, cost } = meter("sampling", signal);
     const job = drawJob(spec, stamp.firstIndex);
     const settings = spec.settings!;
@@ -90,7 +88,8 @@ const methods: ComputeMethods = {
     checkMessageSize(job, settings.batchSize, latentShape, model.conditionSize);
     const { encoder } = configured();
     const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
-    const draws = await sampleDraws(model.frozen, job, inputs, beforeRun);
+    const other = opponent && (await configured().models.beside(checkpoint, opponent));
+    const draws = await sampleDraws(model.frozen, job, inputs, beforeRun, other?.frozen);
     const seconds = elapsed();
     const message = encodeDraws({ draws, latentShape, conditions: unetConditions(inputs), seconds }, stamp);
     return { message, encodeSeconds: elapsed() - seconds, cost: cost() };

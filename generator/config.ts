@@ -18,8 +18,8 @@ export const GENERATOR_SETTINGS = {
   checkpointAddress: setting("CHECKPOINT_ADDRESS", address.optional()),
   /** Threads inside one operator; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
-  /** Execution provider. */
-  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Where it computes: cpu, cuda:N or webgpu:N; checked when it starts. */
+  device: setting("DEVICE", text.prefault("cpu")),
   /** Streams served at a time; one more is told to come back. */
   queueCapacity: setting("QUEUE_CAPACITY", wholeNumber(1, 10_000).prefault("16")),
   /** Most checkpoints in memory. */

@@ -6,6 +6,7 @@ import {
   type SamplerSettings,
   type SamplingSpec,
   TimestepChoice,
+  TimestepSpacing,
 } from "../proto/gen/spin/v1/sampling.js";
 import type { DrawForm, DrawJob } from "./draws.js";
 import type { TimestepRule } from "./timestep-choice.js";
@@ -23,9 +24,19 @@ const RULES: Partial<Record<TimestepChoice, TimestepRule>> = {
   [TimestepChoice.TIMESTEP_CHOICE_ALL]: "all",
 };
 
-const KINDS: Partial<Record<SamplerKind, SamplerChoice["kind"]>> = {
+const KINDS: Record<SamplerKind, SamplerChoice["kind"]> = {
+  [SamplerKind.SAMPLER_KIND_UNSPECIFIED]: undefined,
   [SamplerKind.SAMPLER_KIND_DDIM]: "ddim",
   [SamplerKind.SAMPLER_KIND_PNDM]: "pndm",
+  [SamplerKind.SAMPLER_KIND_DDPM]: "ddpm",
+  [SamplerKind.SAMPLER_KIND_EULER]: "euler",
+  [SamplerKind.SAMPLER_KIND_DPM_SOLVER]: "dpm",
+};
+
+const SPACINGS: Partial<Record<TimestepSpacing, SamplerChoice["spacing"]>> = {
+  [TimestepSpacing.TIMESTEP_SPACING_LEADING]: "leading",
+  [TimestepSpacing.TIMESTEP_SPACING_TRAILING]: "trailing",
+  [TimestepSpacing.TIMESTEP_SPACING_LINSPACE]: "linspace",
 };
 
 /** The batch of a checked spec that begins with sample `firstIndex`, in the terms of the sampling code. */
@@ -51,6 +62,14 @@ export function drawJob(spec: SamplingSpec, firstIndex: number): DrawJob {
 }
 
 /** A checked request's sampler; unspecified kinds stand for the model's own. */
-export function samplerChoice({ kind, numSteps, eta }: SamplerSettings): SamplerChoice {
-  return { kind: KINDS[kind], numSteps, eta };
+export function samplerChoice(settings: SamplerSettings): SamplerChoice {
+  const { kind, numSteps, eta, timestepSpacing, karrasSigmas, zeroSnr } = settings;
+  return {
+    kind: KINDS[kind],
+    numSteps,
+    eta,
+    spacing: timestepSpacing === undefined ? undefined : SPACINGS[timestepSpacing],
+    karrasSigmas,
+    zeroSnr,
+  };
 }

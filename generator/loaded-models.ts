@@ -47,6 +47,20 @@ export class LoadedModels {
     return model;
   }
 
+  /**
+   * A second checkpoint, loaded without letting the first one go, which is loaded already.
+   * @throws SpinError "precondition" where only one may be loaded, and as {@link get}
+   */
+  async beside(first: CheckpointFolder, second: CheckpointFolder): Promise<LoadedModel> {
+    if (this.#capacity < 2 && first.digest !== second.digest) {
+      throw new SpinError("precondition", "draws of an earlier iteration's opponent need two checkpoints in memory", {
+        field: "spec.earlier_share",
+        remedy: "set the generator's MAX_LOADED to 2 or more",
+      });
+    }
+    return this.get(second);
+  }
+
   async #load({ folder, textDigest, vaeDigest }: CheckpointFolder): Promise<LoadedModel> {
     for (const [digest, model] of this.#models) {
       if (this.#models.size < this.#capacity) break;

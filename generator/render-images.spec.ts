@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { samplerKind } from "../cli/sampler-options.js";
 import { decodeImage, fromTensor } from "../core/data/image.js";
 import { openDataset } from "../core/data/open-dataset.js";
 import { createPipelineSampler } from "../core/diffusion/pipeline-sampler.js";
@@ -60,8 +61,11 @@ test("gives the picture that a pipeline with torch's generator gives", async () 
   for (const [kind, eta] of [
     ["ddim", 0.5],
     ["pndm", 0],
+    ["ddpm", 0],
+    ["euler", 0],
+    ["dpm", 0],
   ] as const) {
-    const settings = { ...DDIM, kind: kind === "ddim" ? 1 : 2, numSteps: 3, eta };
+    const settings = { ...DDIM, kind: samplerKind(kind), numSteps: 3, eta };
     const [picture] = await render(request({ items: items.slice(0, 1), sampler: settings }));
     const generator = createTorchGenerator(3n);
     const latents = await reference.sample({

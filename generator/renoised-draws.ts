@@ -25,10 +25,11 @@ export async function renoisedDraws(
   job: DrawJob,
   inputs: BatchInputs,
   beforeRun: BeforeRun,
+  opponent: FrozenModel,
 ): Promise<Draws> {
   const numSamples = inputs.real.shape[0]!;
   const clean = [inputs.real.data];
-  if (job.form === "renoised") clean.push(await syntheticLatents(model, job, inputs, beforeRun));
+  if (job.form === "renoised") clean.push(await syntheticLatents(opponent, job, inputs, beforeRun));
   if (job.form === "pair") clean.push(inputs.other!.data);
 
   const timesteps = chooseTimesteps(model, job, numSamples);
@@ -43,7 +44,7 @@ export async function renoisedDraws(
   };
 }
 
-/** x'_0: θ_k's own samples for the captions, [S, C, H, W]. */
+/** x'_0: the opponent's own samples for the captions, [S, C, H, W]. */
 async function syntheticLatents(
   model: FrozenModel,
   job: DrawJob,

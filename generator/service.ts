@@ -15,6 +15,7 @@ import type { CheckpointStore } from "./checkpoint-store.js";
 import type { Compute } from "./compute.js";
 import type { Place } from "./compute-queue.js";
 import { samplerChoice } from "./draw-job.js";
+import { earlierOpponent } from "./opponent.js";
 import type { PictureJob } from "./pictures.js";
 import { type CheckedRender, checkRender, checkSampling } from "./requests.js";
 
@@ -74,9 +75,16 @@ async function* sampleTrajectories(
             computeFingerprint: fingerprint.digest,
             traceparent: currentTraceparent(span),
           };
-          const { message, encodeSeconds } = await compute.draws(place, { checkpoint, spec, stamp }, signal);
-          span.setAttributes({ "spin.message_bytes": message.byteLength, "spin.encode_seconds": encodeSeconds });
-          return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+          const earlier = earlierOpponent(spec, first);
+          const opponent = earlier && (await store.acquire(earlier, "spec.earlier_checkpoints", signal));
+          try {
+            const request = { checkpoint, opponent: opponent?.checkpoint, spec, stamp };
+            const { message, encodeSeconds } = await compute.draws(place, request, signal);
+            span.setAttributes({ "spin.message_bytes": message.byteLength, "spin.encode_seconds": encodeSeconds });
+            return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+          } finally {
+            opponent?.release();
+          }
         });
       }
     } finally {

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { FolderDigests } from "../core/checkpoint/folder-digests.js";
+import { requireDevice } from "../core/runtime/devices.js";
 import { computeEnvironment, processorName } from "../core/runtime/fingerprint.js";
 import { withDigest } from "../core/service/digests.js";
 import { createLogger } from "../core/service/logging.js";
@@ -24,10 +25,11 @@ export interface RunningGenerator {
 /**
  * Starts a generator: its compute worker, its checkpoint store, its server.
  *
- * @throws SpinError `precondition` where the port is in use or the execution provider does not work
+ * @throws SpinError `precondition` where the port is in use or the device does not work, "invalid" for what is no device
  */
 export async function startGenerator(config: GeneratorConfig): Promise<RunningGenerator> {
-  const { host, port, modelDir, cacheDir, cacheBytes, checkpointAddress, device } = config;
+  const { host, port, modelDir, cacheDir, cacheBytes, checkpointAddress } = config;
+  const device = await requireDevice(config.device, "DEVICE");
   const log = createLogger("generator", config.logLevel);
   const threads = config.threads || availableParallelism();
   const fingerprint = withDigest(await computeEnvironment(device, threads));

@@ -27,13 +27,15 @@ import { choosePositions } from "./timestep-choice.js";
 /**
  * Draws of the objective on trajectories (SPIN-Diffusion, equations 4.8 and 4.9): both trajectories are walked once, as far as the least noisy
  * step that a draw asks for, and their states are kept where a draw stands. e_k of the synthetic side comes from the
- * sampler's own evaluation, that of the real side from evaluations of its own.
+ * sampler's own evaluation, that of the real side from evaluations of its own; where an earlier opponent walks the synthetic trajectory, so
+ * does that of the synthetic side.
  */
 export async function trajectoryDraws(
   model: FrozenModel,
   job: DrawJob,
   inputs: BatchInputs,
   beforeRun: BeforeRun,
+  opponent: FrozenModel,
 ): Promise<Draws> {
   const { sampler, firstIndex, drawsPerSample } = job;
   if (sampler === undefined) throw new SpinError("internal", "a trajectory needs a sampler");
@@ -54,7 +56,7 @@ export async function trajectoryDraws(
   const syntheticErrors = new Float32Array(rows);
   const normals = (purpose: number) => batchNormals(job, firstIndex, numSamples, size, purpose);
   const noNoise = new Float32Array(x0.length); // σ = 0 at η = 0, whatever z is.
-  const denoiser = model.denoiser(conditionsOf(job, inputs), shape);
+  const denoiser = opponent.denoiser(conditionsOf(job, inputs), shape);
 
   let real = realState(x0, normals(PURPOSE.realStart), steps[0]!);
   let synthetic = normals(PURPOSE.syntheticStart);
@@ -83,11 +85,12 @@ export async function trajectoryDraws(
     synthetic = syntheticStep(synthetic, guided, zSynthetic, step, type);
   }
   const perRun = samplesPerRun(job, numSamples);
-  const [realErrors] = await referenceErrors(model, [draws.real], draws.timesteps, inputs, perRun, beforeRun);
+  const asked = opponent === model ? [draws.real] : [draws.real, draws.synthetic];
+  const errors = await referenceErrors(model, asked, draws.timesteps, inputs, perRun, beforeRun);
   return {
     ...draws,
-    real: { ...draws.real, referenceError: realErrors! },
-    synthetic: { ...draws.synthetic, referenceError: syntheticErrors },
+    real: { ...draws.real, referenceError: errors[0]! },
+    synthetic: { ...draws.synthetic, referenceError: errors[1] ?? syntheticErrors },
   };
 }
 

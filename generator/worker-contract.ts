@@ -27,6 +27,8 @@ export interface BatchCost {
 
 export interface DrawsRequest {
   readonly checkpoint: CheckpointFolder;
+  /** The earlier opponent that draws the synthetic side; absent where the checkpoint does. */
+  readonly opponent?: CheckpointFolder;
   /** A checked spec. */
   readonly spec: SamplingSpec;
   /** What the batch is stamped with; its first sample says which batch to compute. */
@@ -59,7 +61,6 @@ export interface CaptionsRequest {
 
 /** What the generator's compute worker does; a type, as WorkerClient wants it. */
 export type ComputeMethods = {
-  /** @throws SpinError `precondition` where the execution provider does not load. */
   configure(settings: WorkerSettings, signal: AbortSignal): Promise<void>;
   /** Captions of a data set. @throws SpinError `invalid` for an index outside */
   captions(request: CaptionsRequest, signal: AbortSignal): Promise<string[]>;

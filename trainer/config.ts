@@ -18,8 +18,8 @@ export const TRAINER_SETTINGS = {
   checkpointDtype: setting("CHECKPOINT_DTYPE", z.enum(["source", "float32"]).prefault("source")),
   /** Threads inside one operator; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
-  /** Execution provider of the training graph. */
-  device: setting("DEVICE", z.enum(["cpu", "cuda", "webgpu"]).prefault("cpu")),
+  /** Where the training graph runs: cpu, cuda:N or webgpu:N; checked when it starts. */
+  device: setting("DEVICE", text.prefault("cpu")),
   /** Sampling batches to have ahead of training, asked for or in memory. */
   prefetchBatches: setting("PREFETCH_BATCHES", wholeNumber(1, 10_000).prefault("16")),
   /** Seconds without any generator of use after which an iteration fails. */

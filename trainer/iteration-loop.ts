@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { Span } from "@opentelemetry/api";
 import type { WeightsDtype } from "../core/checkpoint/pipeline-checkpoint.js";
 import { learningRate } from "../core/diffusion/learning-rate.js";
+import { microBatchesPerGroup } from "../core/diffusion/objectives/spin-exact.js";
 import { SpinError } from "../core/errors.js";
 import type { UpdateOptions } from "../core/nn/training.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
@@ -16,13 +17,14 @@ import type { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import type { AdapterStart } from "./adapter-start.js";
 import type { Checkpoints } from "./checkpoints.js";
 import type { ComputeMethods } from "./compute/compute-worker.js";
+import { DivergenceWatch, divergenceLimits, isCollapsing } from "./divergence.js";
 import type { Draws } from "./draws/check-draws.js";
 import type { DrawPlan } from "./draws/expected-draws.js";
-import { type MicroBatch, microBatches } from "./draws/micro-batches.js";
+import { joinReferences, type MicroBatch, microBatches } from "./draws/micro-batches.js";
 import { checkFirstStep, type Precision } from "./first-step.js";
 import { lineageJson } from "./lineage.js";
 import { type CheckedSpec, rateSchedule } from "./settings.js";
-import { isCollapsing, StepFigures } from "./step-figures.js";
+import { StepFigures } from "./step-figures.js";
 import { recordStep } from "./step-telemetry.js";
 import { timestampNow } from "./timestamps.js";
 
@@ -39,6 +41,8 @@ export interface IterationJob {
   readonly dataset: DatasetRef;
   /** Optimiser steps from the run's base to θ_k. */
   readonly stepsBefore: number;
+  /** Opponents of the run's earlier iterations, θ_0 first. */
+  readonly earlierDigests: readonly string[];
 }
 
 /** Whom an iteration tells how it goes. */
@@ -71,6 +75,8 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
   const { job, plan, source, reports, log, signal } = loop;
   const { numSteps, checkpointInterval, microBatchSize } = job.spec;
   const batches = microBatches(source, microBatchSize, plan.weightOf);
+  const { divergenceStop } = job.spec;
+  const divergence = divergenceStop && new DivergenceWatch(divergenceLimits(divergenceStop));
   let travelled = 0;
   for (let step = 1; ; step++) {
     throwIfAborted(signal);
@@ -80,6 +86,7 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
     log.info({ step, loss: metrics.loss, margin: metrics.margin, waitSeconds: metrics.waitSeconds }, "optimizer step");
     if (isCollapsing(metrics)) log.warn({ metrics }, "the margin soars while both errors rise: a collapse");
     await reports.step(metrics);
+    divergence?.note(metrics);
     travelled += metrics.updateNorm;
     if (step === numSteps) return save(loop, step);
     // During a warm-up there may be nothing new to save yet.
@@ -89,23 +96,30 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
 
 /** One optimiser step, over as many micro-batches as the batch has. */
 async function takeStep(
-  { job, worker, precision, signal }: IterationLoop,
+  { job, plan, worker, precision, signal }: IterationLoop,
   step: number,
   batches: AsyncGenerator<MicroBatch, void>,
   span: Span,
 ): Promise<StepMetrics> {
   const { spec } = job;
-  const figures = new StepFigures();
+  const { drawsPerSample } = spec.sampling;
+  const isExact = spec.objective.$case === "spinExact";
+  const perCall = isExact ? microBatchesPerGroup(spec.microBatchSize, drawsPerSample) : 1;
+  const figures = new StepFigures(plan.lossOfMargin);
   const clock = new StepClock();
   try {
-    for (let draws = 0; draws < spec.batchSize * spec.sampling.drawsPerSample; draws += spec.microBatchSize) {
-      const next = await clock.waiting(batches.next());
-      if (next.done) throw new SpinError("internal", "there are no draws left");
-      const { feeds, references, traceparents } = next.value;
-      for (const traceparent of traceparents) span.addLinks(linksTo(traceparent));
-      const result = await clock.computing(worker.call("add", feeds, { transfer: true, signal }));
+    for (let draws = 0; draws < spec.batchSize * drawsPerSample; draws += perCall * spec.microBatchSize) {
+      const group = await clock.waiting(take(batches, perCall));
+      for (const { traceparents } of group) for (const traceparent of traceparents) span.addLinks(linksTo(traceparent));
+      const feeds = group.map((one) => one.feeds);
+      const options = { transfer: true, signal };
+      const adding = isExact
+        ? worker.call("addTrajectories", { microBatches: feeds, numSteps: drawsPerSample }, options)
+        : worker.call("add", feeds[0]!, options);
+      const result = await clock.computing(adding);
+      const references = joinReferences(group);
       figures.add(result, references);
-      if (step === 1 && references !== undefined) checkFirstStep(result, references, precision);
+      if (step === 1 && references !== undefined) checkFirstStep(result, references, precision, plan.lossOfMargin);
     }
     throwIfAborted(signal);
     const update = updateOptions(spec, step);
@@ -116,6 +130,17 @@ async function takeStep(
   } catch (error) {
     throw signal.aborted ? error : atStep(step, asSpinError(error));
   }
+}
+
+/** The next micro-batches. */
+async function take(batches: AsyncGenerator<MicroBatch, void>, count: number): Promise<MicroBatch[]> {
+  const taken: MicroBatch[] = [];
+  while (taken.length < count) {
+    const next = await batches.next();
+    if (next.done) throw new SpinError("internal", "there are no draws left");
+    taken.push(next.value);
+  }
+  return taken;
 }
 
 /** Share of the way that training has gone. */

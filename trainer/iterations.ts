@@ -170,7 +170,9 @@ export class Iterations {
           const stepsBefore = before.reduce((sum, { stepsDone }) => sum + stepsDone, 0);
           const under = spec.lora && adapterBase(spec.lora, before, baseDigest);
           const adapter = under && { ...under, baseFolder: await this.#folderOf(run, under.baseDigest) };
-          const job = { run, iteration: record.iteration, spec, baseFolder, adapter, dataset, stepsBefore };
+          const earlierDigests = before.map((iteration) => iteration.baseDigest);
+          const { iteration } = record;
+          const job = { run, iteration, spec, baseFolder, adapter, dataset, stepsBefore, earlierDigests };
           return trainIteration(job, { ...this.#parts, log }, this.#reportsTo(record, events), signal);
         },
         contextOf(record.traceparent),

@@ -2,7 +2,7 @@ import { checkRequest } from "../core/service/validation.js";
 import { CropKind, SamplerKind, TimestepChoice } from "../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../proto/gen/spin/v1/tensor.js";
 import { CreateRunRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
-import { ErrorReduction, ErrorSpace, IterationSpec, RateScheduleKind } from "../proto/gen/spin/v1/training.js";
+import { DpoLoss, ErrorReduction, ErrorSpace, IterationSpec, RateScheduleKind } from "../proto/gen/spin/v1/training.js";
 import { createRunRequest, startIterationRequest } from "./requests.js";
 import { objectiveSettings, rateSchedule, withDefaults } from "./settings.js";
 
@@ -44,14 +44,45 @@ test("a valid request is returned as it came", () => {
 const spin = (change: object) => ({
   objective: { ...spec.objective!, value: { ...spec.objective!.value, ...change } },
 });
+const dpo = (change: object) => ({ objective: { $case: "dpo", value: { beta: 5, loss: 0, ...change } } });
+const unsampled = { sampling: { ...spec.sampling!, sampler: undefined } };
+/** Whole trajectories of ten steps. */
+const exact = (change: object, sampler: object = {}) => ({
+  objective: {
+    $case: "spinExact",
+    value: {
+      lambda: 0.5,
+      errorSpace: ErrorSpace.ERROR_SPACE_MU,
+      reduction: ErrorReduction.ERROR_REDUCTION_SUM,
+      ...change,
+    },
+  },
+  sampling: {
+    ...spec.sampling!,
+    sampler: { ...spec.sampling!.sampler!, ...sampler },
+    timestepChoice: TimestepChoice.TIMESTEP_CHOICE_ALL,
+    drawsPerSample: 10,
+  },
+});
 const sampling = (change: object) => ({ sampling: { ...spec.sampling!, ...change } });
 
 test.each<[object, string]>([
-  [{ objective: undefined }, "spec.objective: expected one of spin, spin_renoised, sft, dpo, got nothing"],
+  [{ objective: undefined }, "spec.objective: expected one of spin, spin_exact, spin_renoised, sft, dpo, got nothing"],
   [spin({ weight: undefined }), "spec.spin.weight: expected beta or lambda, got nothing"],
   [spin({ weight: { $case: "beta", value: 0 } }), "spec.spin.beta: expected more than 0, got 0"],
   [spin({ reduction: 0 }), "spec.spin.reduction: expected ERROR_REDUCTION_SUM or _MEAN, got 0"],
-  [{ objective: { $case: "dpo", value: { beta: -1 } } }, "spec.dpo.beta: expected more than 0, got -1"],
+  [dpo({ beta: -1 }), "spec.dpo.beta: expected more than 0, got -1"],
+  [dpo({ loss: 9 }), "spec.dpo.loss: expected a DpoLoss, got 9"],
+  [dpo({ ipoTau: 0.1 }), "spec.dpo.ipo_tau: expected unset where the loss is not IPO, got 0.1"],
+  [{ ...dpo({}), ...unsampled, earlierShare: 0.5 }, "spec.earlier_share: expected 0 where nothing is sampled, got 0.5"],
+  [{ earlierShare: 2 }, "spec.earlier_share: expected at most 1, got 2"],
+  [{ divergenceStop: { patience: 1, margin: 0 } }, "spec.divergence_stop.margin: expected more than 0, got 0"],
+  [exact({}, { eta: 0 }), "spec.sampling.sampler.eta: expected more than 0 for spin_exact: equation 4.8 weighs"],
+  [exact({ lambda: 0 }), "spec.spin_exact.lambda: expected more than 0, got 0"],
+  [
+    { ...exact({}), ...sampling({}) },
+    "spec.sampling.timestep_choice: expected TIMESTEP_CHOICE_ALL for spin_exact, which sums over whole trajectories, got 1",
+  ],
   [{ optimizer: { ...spec.optimizer, learningRate: 0 } }, "spec.optimizer.learning_rate: expected more than 0, got 0"],
   [{ optimizer: { ...spec.optimizer, beta2: 1 } }, "spec.optimizer.beta2: expected less than 1, got 1"],
   [{ numSteps: 0 }, "spec.num_steps: expected at least 1, got 0"],
@@ -91,6 +122,10 @@ test("what is left out is filled in", () => {
   expect(microBatchSize).toBe(16);
   expect(optimizer).toMatchObject({ beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, maxGradNorm: 1 });
   expect(optimizer).toMatchObject({ schedule: RateScheduleKind.RATE_SCHEDULE_KIND_CONSTANT, scheduleSteps: 50 });
+  // Of whole trajectories, no more at once however many steps there are.
+  expect(withDefaults(check(exact({})).spec).microBatchSize).toBe(5);
+  const stop = withDefaults(check({ divergenceStop: { patience: 0, margin: 9 } }).spec).divergenceStop;
+  expect(stop).toEqual({ patience: 5, margin: 9, errorRise: 0.1, realErrorRise: 0.5 });
   const chosen = { learningRate: 1e-5, beta1: 0, maxGradNorm: 0, schedule: 2, warmupSteps: 5, scheduleSteps: 90 };
   expect(withDefaults(check({ optimizer: chosen, microBatchSize: 4 }).spec)).toMatchObject({
     optimizer: chosen,
@@ -117,6 +152,20 @@ test("settings mean what they say", () => {
     errorSpace: "mu",
     reduction: "sum",
   });
+  expect(objectiveSettings(check(exact({})).spec.objective)).toEqual({
+    kind: "spin-exact",
+    beta: { lambda: 0.5 },
+    errorSpace: "mu",
+    reduction: "sum",
+  });
+  const losses = [DpoLoss.DPO_LOSS_UNSPECIFIED, DpoLoss.DPO_LOSS_HINGE, DpoLoss.DPO_LOSS_IPO].map((loss) =>
+    objectiveSettings({ $case: "dpo", value: { beta: 5, loss } }),
+  );
+  expect(losses).toEqual([
+    { kind: "dpo", beta: 5, loss: { kind: "sigmoid" } },
+    { kind: "dpo", beta: 5, loss: { kind: "hinge" } },
+    { kind: "dpo", beta: 5, loss: { kind: "ipo", tau: 0.1 } },
+  ]);
   expect(objectiveSettings({ $case: "spinRenoised", value: { beta: 5 } })).toEqual({ kind: "spin-renoised", beta: 5 });
   const optimizer = {
     learningRate: 1e-3,

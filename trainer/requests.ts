@@ -10,8 +10,11 @@ import {
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import type { ListCheckpointsRequest } from "../proto/gen/spin/v1/checkpoint_service.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
+import { TimestepChoice } from "../proto/gen/spin/v1/sampling.js";
 import type { CreateRunRequest, ListRunsRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
 import {
+  type DivergenceStop,
+  DpoLoss,
   ErrorReduction,
   ErrorSpace,
   type LoraSettings,
@@ -41,6 +44,14 @@ export const createRunRequest: z.ZodType<CheckedRunRequest> = z.object({
   seed: z.bigint(),
 });
 
+const norms = {
+  errorSpace: z.literal([ErrorSpace.ERROR_SPACE_EPSILON, ErrorSpace.ERROR_SPACE_MU], "ERROR_SPACE_EPSILON or _MU"),
+  reduction: z.literal(
+    [ErrorReduction.ERROR_REDUCTION_SUM, ErrorReduction.ERROR_REDUCTION_MEAN],
+    "ERROR_REDUCTION_SUM or _MEAN",
+  ),
+};
+
 const spin = z.object({
   weight: z.discriminatedUnion(
     "$case",
@@ -50,12 +61,22 @@ const spin = z.object({
     ],
     "beta or lambda",
   ),
-  errorSpace: z.literal([ErrorSpace.ERROR_SPACE_EPSILON, ErrorSpace.ERROR_SPACE_MU], "ERROR_SPACE_EPSILON or _MU"),
-  reduction: z.literal(
-    [ErrorReduction.ERROR_REDUCTION_SUM, ErrorReduction.ERROR_REDUCTION_MEAN],
-    "ERROR_REDUCTION_SUM or _MEAN",
-  ),
+  ...norms,
 });
+
+const dpo = z
+  .object({
+    beta: positive,
+    loss: z.literal(
+      [DpoLoss.DPO_LOSS_UNSPECIFIED, DpoLoss.DPO_LOSS_SIGMOID, DpoLoss.DPO_LOSS_HINGE, DpoLoss.DPO_LOSS_IPO],
+      "a DpoLoss",
+    ),
+    ipoTau: positive.optional(),
+  })
+  .refine(({ loss, ipoTau }) => ipoTau === undefined || loss === DpoLoss.DPO_LOSS_IPO, {
+    path: ["ipoTau"],
+    error: "unset where the loss is not IPO",
+  });
 
 const objective: z.ZodType<Objective> = z.discriminatedUnion(
   "$case",
@@ -63,9 +84,10 @@ const objective: z.ZodType<Objective> = z.discriminatedUnion(
     z.object({ $case: z.literal("spin"), value: spin }),
     z.object({ $case: z.literal("spinRenoised"), value: z.object({ beta: positive }) }),
     z.object({ $case: z.literal("sft"), value: z.object({}) }),
-    z.object({ $case: z.literal("dpo"), value: z.object({ beta: positive }) }),
+    z.object({ $case: z.literal("dpo"), value: dpo }),
+    z.object({ $case: z.literal("spinExact"), value: z.object({ lambda: positive, ...norms }) }),
   ],
-  "one of spin, spin_renoised, sft, dpo",
+  "one of spin, spin_exact, spin_renoised, sft, dpo",
 );
 
 const optimizer: z.ZodType<OptimizerSettings> = z.object({
@@ -94,6 +116,13 @@ const lora: z.ZodType<LoraSettings> = z.object({
   targetModules: z.array(z.string().regex(/^[A-Za-z0-9_.]{1,200}$/, "the name of a layer, as to_q")).max(1000),
 });
 
+const divergenceStop: z.ZodType<DivergenceStop> = z.object({
+  patience: wholeNumber(0, 10_000),
+  margin: positive.optional(),
+  errorRise: positive.optional(),
+  realErrorRise: positive.optional(),
+});
+
 const iterationSpec: z.ZodType<CheckedSpec> = z
   .object({
     displayName,
@@ -105,6 +134,8 @@ const iterationSpec: z.ZodType<CheckedSpec> = z
     microBatchSize: wholeNumber(0, 65_536_000),
     checkpointInterval: wholeNumber(0, 1_000_000),
     lora: maybe(lora),
+    earlierShare: z.number().min(0).max(1),
+    divergenceStop: maybe(divergenceStop),
   })
   .superRefine((spec, check) => {
     // Which settings suit depends on the objective, which decides the form of the draws.
@@ -121,7 +152,10 @@ const iterationSpec: z.ZodType<CheckedSpec> = z
 function rules(spec: CheckedSpec): { holds: boolean; path: string[]; expected: string }[] {
   const { sampling, batchSize, microBatchSize, numSteps } = spec;
   const draws = batchSize * sampling.drawsPerSample;
-  const usesLambda = spec.objective.$case === "spin" && spec.objective.value.weight?.$case === "lambda";
+  const { objective } = spec;
+  const isExact = objective.$case === "spinExact";
+  const usesLambda = objective.$case === "spin" && objective.value.weight?.$case === "lambda";
+  const samples = objective.$case !== "sft" && objective.$case !== "dpo";
   return [
     {
       holds: batchSize % sampling.batchSize === 0,
@@ -142,6 +176,21 @@ function rules(spec: CheckedSpec): { holds: boolean; path: string[]; expected: s
       holds: !usesLambda || (sampling.sampler?.eta ?? 0) > 0,
       path: ["sampling", "sampler", "eta"],
       expected: "more than 0 where the weight is lambda",
+    },
+    {
+      holds: !isExact || (sampling.sampler?.eta ?? 0) > 0,
+      path: ["sampling", "sampler", "eta"],
+      expected: "more than 0 for spin_exact: equation 4.8 weighs each step by λ / (2 σ_t²), and σ_t is 0 without noise",
+    },
+    {
+      holds: !isExact || sampling.timestepChoice === TimestepChoice.TIMESTEP_CHOICE_ALL,
+      path: ["sampling", "timestepChoice"],
+      expected: "TIMESTEP_CHOICE_ALL for spin_exact, which sums over whole trajectories",
+    },
+    {
+      holds: samples || spec.earlierShare === 0,
+      path: ["earlierShare"],
+      expected: "0 where nothing is sampled",
     },
   ];
 }

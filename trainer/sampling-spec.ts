@@ -12,6 +12,8 @@ export interface IterationFacts {
   readonly baseDigest: string;
   /** As the objective takes it: pictures or pairs, with its digest. */
   readonly dataset: DatasetRef;
+  /** Opponents of the run's earlier iterations, θ_0 first. */
+  readonly earlierDigests: readonly string[];
   /** Of the only generators that may draw. */
   readonly computeFingerprint: string;
 }
@@ -20,14 +22,17 @@ export interface IterationFacts {
 export function samplingSpecOf(spec: CheckedSpec, facts: IterationFacts): SamplingSpec {
   const { run, number, baseDigest, dataset, computeFingerprint } = facts;
   // θ_0 has a name under MODEL_DIR; later ones are known by their digest alone.
-  const modelName = baseDigest === run.base!.digest ? run.base!.modelName : "";
+  const ref = (digest: string) => ({ digest, modelName: digest === run.base!.digest ? run.base!.modelName : "" });
+  const earlier = spec.earlierShare > 0 ? facts.earlierDigests : [];
   return {
-    checkpoint: { digest: baseDigest, modelName },
+    checkpoint: ref(baseDigest),
     dataset,
     seed: run.seed,
     iteration: number,
     form: formOf(spec.objective),
     settings: spec.sampling,
     computeFingerprint,
+    earlierCheckpoints: earlier.map(ref),
+    earlierShare: earlier.length > 0 ? spec.earlierShare : 0,
   };
 }

@@ -1,10 +1,14 @@
 import type { LearningRateOptions, LearningRateSchedule } from "../core/diffusion/learning-rate.js";
+import { LOGISTIC, type MarginLoss } from "../core/diffusion/objectives/margin-loss.js";
 import type { ObjectiveSettings } from "../core/diffusion/objectives/objective.js";
 import type { SpinSettings } from "../core/diffusion/objectives/spin-approximate.js";
+import { largestDivisor } from "../core/largest-divisor.js";
 import { DEFAULT_LORA_TARGETS, type LoraSettings } from "../core/models/lora.js";
 import { ADAMW_DEFAULTS } from "../core/nn/adamw.js";
 import { SampleForm, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
 import {
+  DpoLoss,
+  type DpoObjective,
   ErrorReduction,
   ErrorSpace,
   type IterationSpec,
@@ -13,6 +17,7 @@ import {
   RateScheduleKind,
   type SpinObjective,
 } from "../proto/gen/spin/v1/training.js";
+import { divergenceLimits } from "./divergence.js";
 
 /** What a request says of the mathematics, in the terms of core/diffusion and core/nn. */
 
@@ -30,6 +35,7 @@ export type CheckedSpec = IterationSpec & {
 export function formOf(objective: Objective): SampleForm {
   switch (objective.$case) {
     case "spin":
+    case "spinExact":
       return SampleForm.SAMPLE_FORM_TRAJECTORY;
     case "spinRenoised":
       return SampleForm.SAMPLE_FORM_RENOISED;
@@ -44,21 +50,42 @@ export function objectiveSettings(objective: Objective): ObjectiveSettings {
   switch (objective.$case) {
     case "spin":
       return { kind: "spin", ...spinSettings(objective.value) };
+    case "spinExact": {
+      const { lambda, ...norms } = objective.value;
+      return { kind: "spin-exact", beta: { lambda }, ...normSettings(norms) };
+    }
     case "spinRenoised":
       return { kind: "spin-renoised", beta: objective.value.beta };
     case "sft":
       return { kind: "sft" };
     case "dpo":
-      return { kind: "dpo", beta: objective.value.beta };
+      return { kind: "dpo", beta: objective.value.beta, loss: dpoLoss(objective.value) };
   }
 }
 
-function spinSettings({ weight, errorSpace, reduction }: SpinObjective): SpinSettings {
+function spinSettings({ weight, ...norms }: SpinObjective): SpinSettings {
+  return { beta: weight?.$case === "lambda" ? { lambda: weight.value } : weight!.value, ...normSettings(norms) };
+}
+
+function normSettings({ errorSpace, reduction }: Pick<SpinObjective, "errorSpace" | "reduction">) {
   return {
-    beta: weight?.$case === "lambda" ? { lambda: weight.value } : weight!.value,
     errorSpace: errorSpace === ErrorSpace.ERROR_SPACE_MU ? "mu" : "epsilon",
     reduction: reduction === ErrorReduction.ERROR_REDUCTION_SUM ? "sum" : "mean",
-  };
+  } as const;
+}
+
+/** τ where IPO is asked for without one. */
+const DEFAULT_IPO_TAU = 0.1;
+
+function dpoLoss({ loss, ipoTau }: DpoObjective): MarginLoss {
+  switch (loss) {
+    case DpoLoss.DPO_LOSS_HINGE:
+      return { kind: "hinge" };
+    case DpoLoss.DPO_LOSS_IPO:
+      return { kind: "ipo", tau: ipoTau ?? DEFAULT_IPO_TAU };
+    default:
+      return LOGISTIC;
+  }
 }
 
 /** Of a spec with its defaults written out. */
@@ -68,10 +95,10 @@ export function loraSettings({ rank, alpha, targetModules }: LoraMessage): LoraS
 
 /** The spec with its defaults written out, as an iteration shows it. */
 export function withDefaults(spec: CheckedSpec): CheckedSpec {
-  const { optimizer, lora } = spec;
+  const { optimizer, lora, divergenceStop } = spec;
   return {
     ...spec,
-    microBatchSize: spec.microBatchSize || spec.batchSize * spec.sampling.drawsPerSample,
+    microBatchSize: spec.microBatchSize || defaultMicroBatch(spec),
     optimizer: {
       ...optimizer,
       beta1: optimizer.beta1 ?? ADAMW_DEFAULTS.betas[0],
@@ -87,7 +114,16 @@ export function withDefaults(spec: CheckedSpec): CheckedSpec {
       alpha: lora.alpha ?? lora.rank,
       targetModules: lora.targetModules.length > 0 ? lora.targetModules : [...DEFAULT_LORA_TARGETS],
     },
+    divergenceStop: divergenceStop && divergenceLimits(divergenceStop),
   };
+}
+
+/** Most draws of a whole trajectory that go through the graph together, where nothing else is asked for. */
+const MAX_TRAJECTORY_MICRO_BATCH = 8;
+
+function defaultMicroBatch({ objective, batchSize, sampling: { drawsPerSample } }: CheckedSpec): number {
+  if (objective.$case === "spinExact") return largestDivisor(drawsPerSample, MAX_TRAJECTORY_MICRO_BATCH);
+  return batchSize * drawsPerSample;
 }
 
 /** How the learning rate goes; a constant rate may have a warm-up too. */

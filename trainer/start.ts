@@ -1,3 +1,4 @@
+import { requireDevice } from "../core/runtime/devices.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { BaseModels } from "./base-models.js";
@@ -21,11 +22,12 @@ export interface RunningTrainer {
 /**
  * Starts a trainer: what it kept of earlier runs, the connections to its generators, its server.
  *
- * @throws SpinError "precondition" where the port is in use, and of any kind where RUNS_DIR cannot be used
+ * @throws SpinError "precondition" where the port is in use or the device does not work, and of any kind where RUNS_DIR cannot be used
  */
 export async function startTrainer(config: TrainerConfig): Promise<RunningTrainer> {
   const { host, port, runsDir, modelDir } = config;
   const log = createLogger("trainer", config.logLevel);
+  const device = await requireDevice(config.device, "DEVICE");
   const store = await RunStore.open(runsDir);
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
@@ -33,7 +35,15 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
   const runs = new Runs(store, models);
   const generators = await Generators.connect(config.generatorAddresses, log);
   try {
-    const iterations = await Iterations.open({ config, store, runs, models, checkpoints, generators, log });
+    const iterations = await Iterations.open({
+      config: { ...config, device },
+      store,
+      runs,
+      models,
+      checkpoints,
+      generators,
+      log,
+    });
     const services = [trainerService(runs, iterations), checkpointService(checkpoints)];
     const server = await startServer({ host, port, services, log });
     server.setServing(true);

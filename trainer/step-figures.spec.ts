@@ -1,7 +1,8 @@
 import type { MicroBatchResult } from "./compute/learner.js";
+import { isCollapsing } from "./divergence.js";
 import type { References } from "./draws/micro-batches.js";
 import { checkFirstStep } from "./first-step.js";
-import { isCollapsing, StepFigures } from "./step-figures.js";
+import { StepFigures } from "./step-figures.js";
 
 const f32 = (...values: number[]) => Float32Array.from(values);
 
@@ -18,6 +19,7 @@ test("figures are means over all draws of the step", () => {
     syntheticError: 2,
     realErrorChange: 0.5,
     syntheticErrorChange: 0,
+    saturatedShare: 0,
   });
 });
 

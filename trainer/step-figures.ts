@@ -1,3 +1,4 @@
+import { isSaturated, LOGISTIC, type MarginLoss } from "../core/diffusion/objectives/margin-loss.js";
 import { SpinError } from "../core/errors.js";
 import type { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import type { MicroBatchResult } from "./compute/learner.js";
@@ -6,7 +7,14 @@ import type { References } from "./draws/micro-batches.js";
 /** The figures of a step that come from its draws. */
 export type DrawFigures = Pick<
   StepMetrics,
-  "loss" | "margin" | "implicitAccuracy" | "realError" | "syntheticError" | "realErrorChange" | "syntheticErrorChange"
+  | "loss"
+  | "margin"
+  | "implicitAccuracy"
+  | "realError"
+  | "syntheticError"
+  | "realErrorChange"
+  | "syntheticErrorChange"
+  | "saturatedShare"
 >;
 
 /** Means over a step's draws, micro-batch by micro-batch. All micro-batches are of one size. */
@@ -19,14 +27,21 @@ export class StepFigures {
     syntheticError: 0,
     realErrorChange: 0,
     syntheticErrorChange: 0,
+    saturatedShare: 0,
   };
+  readonly #lossOfMargin: MarginLoss;
   #count = 0;
 
-  /** @throws SpinError "invalid" where the loss is not finite */
+  /** @param lossOfMargin what the objective makes of a margin */
+  constructor(lossOfMargin: MarginLoss = LOGISTIC) {
+    this.#lossOfMargin = lossOfMargin;
+  }
+
+  /** @throws SpinError "diverged" where the loss is not finite */
   add(result: MicroBatchResult, references: References | undefined): void {
     if (!Number.isFinite(result.loss)) {
       const remedy = "lower the learning rate or the objective's weight";
-      throw new SpinError("invalid", `the loss is ${result.loss}`, { remedy });
+      throw new SpinError("diverged", `the loss is ${result.loss}`, { remedy });
     }
     this.#count += 1;
     const sums = this.#sums;
@@ -36,6 +51,7 @@ export class StepFigures {
     if (references === undefined || syntheticError === undefined || inside === undefined) return;
     sums.margin += mean(inside);
     sums.implicitAccuracy += mean(inside.map((margin) => (margin > 0 ? 1 : margin < 0 ? 0 : 0.5)));
+    sums.saturatedShare += mean(inside.map((margin) => (isSaturated(this.#lossOfMargin, margin) ? 1 : 0)));
     sums.syntheticError += mean(syntheticError);
     sums.realErrorChange += mean(result.realError.map((error, i) => error - references.real[i]!));
     sums.syntheticErrorChange += mean(syntheticError.map((error, i) => error - references.synthetic[i]!));
@@ -51,22 +67,4 @@ function mean(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value;
   return sum / values.length;
-}
-
-/** Share by which an error must have grown against θ_k's to count as risen. */
-const RISEN = 0.1;
-/** Margin beyond which the logistic has all but reached its end. */
-const SOARING = 3;
-
-/**
- * The pair of signals that a collapse gives (measured in small): the margin soars, which looks like success, while θ has become worse than
- * θ_k on both sides.
- */
-export function isCollapsing({ margin, ...figures }: DrawFigures): boolean {
-  const hasRisen = (error: number, change: number) => change > RISEN * (error - change);
-  return (
-    margin > SOARING &&
-    hasRisen(figures.realError, figures.realErrorChange) &&
-    hasRisen(figures.syntheticError, figures.syntheticErrorChange)
-  );
 }

@@ -1,3 +1,4 @@
+import type { Device } from "../core/graph/device.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
@@ -15,7 +16,7 @@ import { loraSettings, objectiveSettings } from "./settings.js";
 
 /** What an iteration works with. */
 export interface IterationParts {
-  readonly config: TrainerConfig;
+  readonly config: Omit<TrainerConfig, "device"> & { readonly device: Device };
   readonly generators: Generators;
   readonly checkpoints: Checkpoints;
   readonly log: Logger;
@@ -45,6 +46,7 @@ export async function trainIteration(
       number: job.iteration.number,
       baseDigest: job.iteration.baseDigest,
       dataset: job.dataset,
+      earlierDigests: job.earlierDigests,
       computeFingerprint: fingerprint!.digest,
     });
     const objective = objectiveSettings(spec.objective);
@@ -71,7 +73,7 @@ export async function trainIteration(
       seed: job.run.seed,
       iteration: job.iteration.number,
     };
-    const build = { kind: objective.kind, shapes, session: { threads, device }, adapter };
+    const build = { objective, shapes, session: { threads, device }, adapter };
     await worker.call("build", build, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
     const precision = isExact && device === "cpu" ? "float32" : "reduced";

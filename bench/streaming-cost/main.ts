@@ -1,7 +1,7 @@
 import { Command } from "commander";
+import { readSpans } from "../../core/service/read-spans.js";
 import { runTool } from "../run-tool.js";
 import { formatCost } from "./format-cost.js";
-import { readSpans } from "./read-spans.js";
 import { streamingCost } from "./streaming-cost.js";
 
 const program = new Command("streaming-cost")

@@ -1,9 +1,9 @@
+import type { Span } from "../../core/service/read-spans.js";
 import { formatCost } from "./format-cost.js";
-import type { Span } from "./read-spans.js";
 import { streamingCost } from "./streaming-cost.js";
 
 function span(name: string, id: string, [start, end]: [number, number], rest: Partial<Span> = {}): Span {
-  return { name, id, parent: "", links: [], start, end, attributes: {}, ...rest };
+  return { name, service: "", id, parent: "", links: [], start, end, attributes: {}, ...rest };
 }
 
 /** One batch at a generator: computed from `start`, encoded for 100 ms until `done`, there at `arrived`, ready at `ready`. */

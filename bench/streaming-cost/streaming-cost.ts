@@ -1,6 +1,6 @@
 import { SpinError } from "../../core/errors.js";
+import type { Span } from "../../core/service/read-spans.js";
 import { commonLength, type Interval, totalLength } from "./intervals.js";
-import type { Span } from "./read-spans.js";
 
 /** Where an iteration's time went, in seconds. */
 export interface IterationCost {

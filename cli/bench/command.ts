@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
+import { DEVICE_FORMS } from "../../core/graph/device.js";
 import { decimal, wholeNumber } from "../options.js";
 import { BENCHMARKS, type BenchmarkName, type BenchSettings } from "./settings.js";
 
-type BenchOptions = BenchSettings & { readonly json?: boolean };
+type BenchOptions = Omit<BenchSettings, "device"> & { readonly device: string; readonly json?: boolean };
 
 /** What each measures, and how often and how many steps where it is not said. */
 const DEFAULTS: Record<
@@ -69,10 +70,13 @@ function benchmark(name: BenchmarkName): Command {
     .option("--lora <rank>", "step, iteration: train a LoRA on the attention projections", wholeNumber(1, 4096))
     .option("--tokens <count>", "length of the text states", wholeNumber(1, 4096), 77)
     .option("--repeats <count>", "measured repetitions", wholeNumber(1, 10_000), repeats)
+    .addOption(new Option("--device <name>", `where it computes: ${DEVICE_FORMS}`).default("cpu").env("DEVICE"))
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
     .option("--profile <file>", "write a table of the time that each operator takes")
     .option("--json", "print one line of JSON")
-    .action(async ({ json, ...settings }: BenchOptions) => {
+    .action(async ({ json, device: named, ...rest }: BenchOptions) => {
+      const device = await (await import("../../core/runtime/devices.js")).requireDevice(named, "--device");
+      const settings = { ...rest, device };
       const { runBench } = await import("./run-bench.js");
       const result = await runBench(name, settings);
       const text = `${name}: ${result.ms} ms (median of ${settings.repeats}), peak memory ${result.peak_rss_mb} MiB`;

@@ -30,6 +30,7 @@ export interface BenchResult {
   readonly parameters: number;
   readonly latent: readonly number[];
   readonly runtime: string;
+  /** Or the GPU. */
   readonly processor: string;
 }
 
@@ -73,17 +74,19 @@ async function runMeasured(name: BenchmarkName, settings: BenchSettings, prefix?
     const setup = performance.now() - started;
     const times = await measure(benchmark, settings.repeats, (done) => progress.update(done, settings.repeats));
     const threads = settings.threads ?? availableParallelism();
+    const device = settings.device ?? "cpu";
+    const { runtime, instructionSet } = await computeEnvironment(device, threads);
     return {
       bench: name,
       ms: round(median(times), 3),
       peak_rss_mb: round(await peakMemory(), 1),
       all_ms: times.map((time) => round(time, 3)),
       setup_ms: round(setup, 0),
-      settings: { ...Object.fromEntries(RECORDED[name].map((key) => [key, settings[key]])), threads },
+      settings: { ...Object.fromEntries(RECORDED[name].map((key) => [key, settings[key]])), threads, device },
       parameters: subject.parameters,
       latent: subject.latent,
-      runtime: (await computeEnvironment("cpu", threads)).runtime,
-      processor: processorName(),
+      runtime,
+      processor: device === "cpu" ? processorName() : instructionSet,
     };
   } finally {
     progress.end();

@@ -1,3 +1,5 @@
+import type { Device } from "../../core/graph/device.js";
+
 /** What is measured. */
 export const BENCHMARKS = ["unet", "sample", "step", "iteration"] as const;
 export type BenchmarkName = (typeof BENCHMARKS)[number];
@@ -23,6 +25,8 @@ export interface BenchSettings {
   readonly repeats: number;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
+  /** Where it computes; default: the CPU. */
+  readonly device?: Device;
   /**
    * θ_k in the optimiser step of `step`: evaluated beside θ, as Diffusion-DPO's scripts do, or its errors given with the draws, as
    * this project's trainer runs it.

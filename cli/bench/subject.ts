@@ -27,8 +27,8 @@ export interface Subject {
 }
 
 /** Opens a folder with `unet/` and `scheduler/` in it, whatever else it holds. */
-export async function openSubject({ model, threads, tokens }: BenchSettings): Promise<Subject> {
-  const load = (profilePrefix?: string) => Pipeline.load(model, { threads, profilePrefix });
+export async function openSubject({ model, threads, device, tokens }: BenchSettings): Promise<Subject> {
+  const load = (profilePrefix?: string) => Pipeline.load(model, { threads, device, profilePrefix });
   const opened = (await load()).model;
   const unet = requireComponent(opened, "unet");
   const { inChannels, sampleSize, crossAttentionDim, textTime } = unet.config;

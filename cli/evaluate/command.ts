@@ -1,4 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { SAMPLER_NAMES } from "../../core/diffusion/pipeline-sampler.js";
+import { SPACINGS } from "../../core/diffusion/timestep-spacing.js";
 import { collect, decimal, wholeNumber } from "../options.js";
 import { jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { evaluatedCheckpoint, listOfScorers, seeds } from "./evaluation-spec.js";
@@ -43,7 +45,10 @@ export function evaluateCommand(): Command {
     .option("--split <name>", "part of the prompt set", resourceName, "test")
     .option("--max-prompts <count>", "prompts from the beginning of the set; 0: all", wholeNumber(0, 4_294_967_295), 0)
     .addOption(new Option("--seeds <list>", "one picture per prompt and seed").argParser(seeds).default([0n], "0"))
-    .addOption(new Option("--sampler <name>", "default: each model's own").choices(["ddim", "pndm"]))
+    .addOption(new Option("--sampler <name>", "default: each model's own").choices(SAMPLER_NAMES))
+    .addOption(new Option("--spacing <name>", "where steps lie; default: as the model's file says").choices(SPACINGS))
+    .option("--karras", "Karras's σ for euler and dpm; default: as the model's file says")
+    .option("--zero-snr", "rescale the noise schedule to pure noise at its end; for v-prediction models")
     .option("--steps <count>", "sampling steps", wholeNumber(1, 1000), 50)
     .option("--eta <share>", "η of DDIM", decimal(0, 1), 0)
     .option("--guidance <scale>", "classifier-free guidance; 1: none", decimal(1, 100), 7.5)

@@ -1,16 +1,19 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
-import { toIoError } from "../../core/checkpoint/io-errors.js";
+import { saveFile } from "../../core/checkpoint/atomic-file.js";
 import type { RpcChannel } from "../../core/service/client.js";
 import type { EvaluationRow, FloorRow } from "../../evaluator/evaluation-row.js";
 import { evaluationRows } from "../../evaluator/rows.js";
 import { renderTable } from "../../evaluator/table.js";
 import type { TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
-import { type Evaluation, EvaluatorServiceService } from "../../proto/gen/spin/v1/evaluator_service.js";
+import {
+  type Evaluation,
+  EvaluatorServiceService,
+  GetReportRequest,
+} from "../../proto/gen/spin/v1/evaluator_service.js";
 import { Progress } from "../progress.js";
 import { withService } from "../remote/connect.js";
 import { untilInterrupted } from "../remote/interrupt.js";
 import { requireSuccess } from "../remote/jobs.js";
+import { fetchReport } from "../report/write-report.js";
 import { toEvaluationSpec } from "./evaluation-spec.js";
 import { fetchTable, writeTable } from "./picture-table.js";
 import type { EvaluateSettings } from "./settings.js";
@@ -51,7 +54,10 @@ export async function evaluateAndReport(plan: EvaluationPlan): Promise<Evaluatio
       evaluate(service, name, settings, signal),
     );
     const { evaluationId, computeFingerprint: fingerprint } = evaluation;
-    if (report !== undefined) await writeReport(service, evaluationId, curves, report);
+    if (report !== undefined) {
+      const request = GetReportRequest.fromPartial({ evaluationId, curves: [...curves] });
+      await saveFile(report, await fetchReport(service, request));
+    }
     if (table !== undefined) await writeTable(await fetchTable(service, evaluationId), table);
     const { rows, floor } = evaluationRows(evaluation);
     return { evaluation_id: evaluationId, checkpoints: rows, real: floor, fingerprint, report, table };
@@ -92,21 +98,4 @@ async function evaluate(
   }
   requireSuccess(last, "the evaluation");
   return last;
-}
-
-async function writeReport(
-  evaluator: RpcChannel,
-  evaluationId: string,
-  curves: readonly TrainingCurve[],
-  file: string,
-): Promise<void> {
-  const parts: Uint8Array[] = [];
-  const request = { evaluationId, curves: [...curves] };
-  for await (const { data } of evaluator.stream(EvaluatorServiceService.getReport, request)) parts.push(data);
-  try {
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, Buffer.concat(parts));
-  } catch (error) {
-    throw toIoError(error, file, "write");
-  }
 }

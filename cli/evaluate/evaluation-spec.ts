@@ -1,16 +1,14 @@
 import { InvalidArgumentError } from "commander";
 import type { EvaluatedCheckpoint } from "../../proto/gen/spin/v1/evaluation.js";
 import { EvaluationSpec } from "../../proto/gen/spin/v1/evaluation.js";
-import { SamplerKind } from "../../proto/gen/spin/v1/sampling.js";
 import { seed } from "../options.js";
 import { checkpoint, resourceName } from "../remote/references.js";
+import { samplerKind, timestepSpacing } from "../sampler-options.js";
 import type { EvaluateSettings } from "./settings.js";
-
-const SAMPLER_KINDS = { ddim: SamplerKind.SAMPLER_KIND_DDIM, pndm: SamplerKind.SAMPLER_KIND_PNDM };
 
 /** The contract's form of an evaluation's settings; what does not go together, the evaluator tells. */
 export function toEvaluationSpec(settings: EvaluateSettings): EvaluationSpec {
-  const { sampler, steps, eta, guidance } = settings;
+  const { sampler, spacing, karras, zeroSnr, steps, eta, guidance } = settings;
   return EvaluationSpec.fromPartial({
     checkpoints: [...settings.checkpoint],
     baselineLabel: settings.baseline,
@@ -18,7 +16,10 @@ export function toEvaluationSpec(settings: EvaluateSettings): EvaluationSpec {
     maxPrompts: settings.maxPrompts,
     seeds: [...settings.seeds],
     sampler: {
-      kind: sampler === undefined ? SamplerKind.SAMPLER_KIND_UNSPECIFIED : SAMPLER_KINDS[sampler],
+      kind: samplerKind(sampler),
+      timestepSpacing: timestepSpacing(spacing),
+      karrasSigmas: karras,
+      zeroSnr,
       numSteps: steps,
       eta,
       guidanceScale: guidance,

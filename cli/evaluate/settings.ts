@@ -1,3 +1,5 @@
+import type { SamplerName } from "../../core/diffusion/pipeline-sampler.js";
+import type { TimestepSpacing } from "../../core/diffusion/timestep-spacing.js";
 import type { EvaluatedCheckpoint } from "../../proto/gen/spin/v1/evaluation.js";
 
 /** What an evaluation does. */
@@ -11,7 +13,11 @@ export interface EvaluateSettings {
   readonly maxPrompts: number;
   readonly seeds: readonly bigint[];
   /** Default: the scheduler that each model names. */
-  readonly sampler?: "ddim" | "pndm";
+  readonly sampler?: SamplerName;
+  /** The next three: default as each model's scheduler file says. */
+  readonly spacing?: TimestepSpacing;
+  readonly karras?: boolean;
+  readonly zeroSnr?: boolean;
   readonly steps: number;
   readonly eta: number;
   readonly guidance: number;

@@ -1,7 +1,8 @@
+import { largestDivisor } from "../../core/largest-divisor.js";
 import { checkRequest } from "../../core/service/validation.js";
-import { RateScheduleKind } from "../../proto/gen/spin/v1/training.js";
+import { DpoLoss, RateScheduleKind } from "../../proto/gen/spin/v1/training.js";
 import { startIterationRequest } from "../../trainer/requests.js";
-import { largestDivisor, toIterationSpec } from "./iteration-spec.js";
+import { toIterationSpec } from "./iteration-spec.js";
 import { type IterationSettings, OBJECTIVES } from "./settings.js";
 
 const SETTINGS: IterationSettings = {
@@ -31,9 +32,10 @@ const SETTINGS: IterationSettings = {
 };
 
 test.each(OBJECTIVES)("the settings of %s make a spec that the trainer accepts", (objective) => {
-  const spec = toIterationSpec({ ...SETTINGS, objective }, "first");
+  const lambda = objective === "spin-exact" ? 0.5 : undefined;
+  const spec = toIterationSpec({ ...SETTINGS, objective, lambda }, "first");
   const checked = checkRequest(startIterationRequest, { requestId: "r", runId: "run", spec });
-  expect(checked.spec.objective.$case).toBe(objective === "spin-renoised" ? "spinRenoised" : objective);
+  expect(checked.spec.objective.$case).toBe(objective.replace(/-./, ([, letter]) => letter!.toUpperCase()));
   expect(checked.spec.sampling.sampler === undefined).toBe(objective === "sft" || objective === "dpo");
 });
 
@@ -58,6 +60,25 @@ test("every setting arrives, those that are 0 included", () => {
     sampler: { numSteps: 20, eta: 1, guidanceScale: 7.5 },
   });
   expect(spec).toMatchObject({ numSteps: 50, batchSize: 24, microBatchSize: 12 });
+});
+
+test("whole trajectories have a draw of every step, and one sample in a batch unless asked otherwise", () => {
+  const { sampling } = toIterationSpec({ ...SETTINGS, objective: "spin-exact", lambda: 0.5 }, "first");
+  expect(sampling).toMatchObject({ timestepChoice: 3, drawsPerSample: 20, batchSize: 1 });
+});
+
+test("a divergence stop is asked for by name or by any of its limits, and refused by name", () => {
+  const stop = (change: Partial<IterationSettings>) => toIterationSpec({ ...SETTINGS, ...change }, "a").divergenceStop;
+  expect(stop({})).toBeUndefined();
+  expect(stop({ divergenceStop: true })).toEqual({ patience: 0 });
+  expect(stop({ divergencePatience: 3, divergenceRealErrorRise: 0.2 })).toEqual({ patience: 3, realErrorRise: 0.2 });
+  expect(stop({ divergenceStop: false, divergenceMargin: 3 })).toBeUndefined();
+});
+
+test("the loss of DPO and the earlier opponents' share arrive", () => {
+  const spec = toIterationSpec({ ...SETTINGS, objective: "dpo", dpoLoss: "ipo", ipoTau: 0.2 }, "first");
+  expect(spec.objective).toMatchObject({ value: { beta: 5000, loss: DpoLoss.DPO_LOSS_IPO, ipoTau: 0.2 } });
+  expect(toIterationSpec({ ...SETTINGS, earlierShare: 0.25 }, "first").earlierShare).toBe(0.25);
 });
 
 test("a LoRA is asked for with the settings that are given, and with a rank of none where it is missing", () => {

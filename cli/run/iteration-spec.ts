@@ -1,12 +1,14 @@
-import { CropKind, SamplerKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
+import { largestDivisor } from "../../core/largest-divisor.js";
+import { CropKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 import {
+  DpoLoss,
   ErrorReduction,
   ErrorSpace,
   IterationSpec,
   RateScheduleKind,
-  SpinObjective,
 } from "../../proto/gen/spin/v1/training.js";
+import { samplerKind } from "../sampler-options.js";
 import type { IterationSettings } from "./settings.js";
 
 /** The contract's form of an iteration's settings; what does not go together, the trainer tells. */
@@ -16,8 +18,9 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
     objective: objectiveOf(settings),
     sampling: {
       ...(needsSampler(settings) ? { sampler: samplerOf(settings) } : {}),
-      timestepChoice: TIMESTEP_CHOICES[settings.timesteps],
-      drawsPerSample: settings.draws,
+      // Whole trajectories have a draw at every step, whatever is said of draws.
+      timestepChoice: TIMESTEP_CHOICES[isExact(settings) ? "all" : settings.timesteps],
+      drawsPerSample: isExact(settings) ? settings.samplingSteps : settings.draws,
       promptDropout: settings.promptDropout,
       image: {
         resolution: settings.resolution,
@@ -25,7 +28,7 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
         flipProbability: settings.flip,
       },
       dtype: DataType.DATA_TYPE_FLOAT32,
-      batchSize: settings.samplingBatch ?? largestDivisor(settings.batch, MAX_SAMPLING_BATCH),
+      batchSize: settings.samplingBatch ?? largestDivisor(settings.batch, isExact(settings) ? 1 : MAX_SAMPLING_BATCH),
     },
     optimizer: {
       learningRate: settings.learningRate,
@@ -40,6 +43,8 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
     microBatchSize: settings.microBatch,
     checkpointInterval: settings.checkpointInterval,
     lora: loraOf(settings),
+    earlierShare: settings.earlierShare,
+    divergenceStop: divergenceOf(settings),
   });
 }
 
@@ -47,6 +52,20 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
 function loraOf({ loraRank, loraAlpha, loraTargets }: IterationSettings) {
   if (loraRank === undefined && loraAlpha === undefined && loraTargets === undefined) return undefined;
   return { rank: loraRank ?? 0, alpha: loraAlpha, targetModules: [...(loraTargets ?? [])] };
+}
+
+/** Limits alone ask for a stop too. */
+function divergenceOf(settings: IterationSettings) {
+  const { divergenceStop, divergencePatience, divergenceMargin, divergenceErrorRise, divergenceRealErrorRise } =
+    settings;
+  const limits = [divergencePatience, divergenceMargin, divergenceErrorRise, divergenceRealErrorRise];
+  if (!(divergenceStop ?? limits.some((limit) => limit !== undefined))) return undefined;
+  return {
+    patience: divergencePatience ?? 0,
+    margin: divergenceMargin,
+    errorRise: divergenceErrorRise,
+    realErrorRise: divergenceRealErrorRise,
+  };
 }
 
 /** Larger ones take more memory and are hardly faster on a CPU. */
@@ -58,6 +77,12 @@ const TIMESTEP_CHOICES = {
   all: TimestepChoice.TIMESTEP_CHOICE_ALL,
 };
 
+const DPO_LOSS_VALUES = {
+  sigmoid: DpoLoss.DPO_LOSS_SIGMOID,
+  hinge: DpoLoss.DPO_LOSS_HINGE,
+  ipo: DpoLoss.DPO_LOSS_IPO,
+};
+
 const RATE_SCHEDULE_KINDS = {
   constant: RateScheduleKind.RATE_SCHEDULE_KIND_CONSTANT,
   linear: RateScheduleKind.RATE_SCHEDULE_KIND_LINEAR,
@@ -65,41 +90,39 @@ const RATE_SCHEDULE_KINDS = {
 };
 
 function objectiveOf(settings: IterationSettings): IterationSpec["objective"] {
-  const { objective, beta, lambda, errorSpace, reduction } = settings;
+  const { objective, beta, lambda, errorSpace, reduction, dpoLoss, ipoTau } = settings;
+  const norms = {
+    errorSpace: errorSpace === "mu" ? ErrorSpace.ERROR_SPACE_MU : ErrorSpace.ERROR_SPACE_EPSILON,
+    reduction: reduction === "sum" ? ErrorReduction.ERROR_REDUCTION_SUM : ErrorReduction.ERROR_REDUCTION_MEAN,
+  };
   switch (objective) {
     case "spin": {
       const weight =
         lambda === undefined
           ? ({ $case: "beta", value: beta } as const)
           : ({ $case: "lambda", value: lambda } as const);
-      const value = SpinObjective.fromPartial({
-        weight,
-        errorSpace: errorSpace === "mu" ? ErrorSpace.ERROR_SPACE_MU : ErrorSpace.ERROR_SPACE_EPSILON,
-        reduction: reduction === "sum" ? ErrorReduction.ERROR_REDUCTION_SUM : ErrorReduction.ERROR_REDUCTION_MEAN,
-      });
-      return { $case: "spin", value };
+      return { $case: "spin", value: { weight, ...norms } };
     }
+    case "spin-exact":
+      return { $case: "spinExact", value: { lambda: lambda ?? 0, ...norms } }; // The trainer asks for a λ that is missing.
     case "spin-renoised":
       return { $case: "spinRenoised", value: { beta } };
     case "sft":
       return { $case: "sft", value: {} };
     case "dpo":
-      return { $case: "dpo", value: { beta } };
+      return { $case: "dpo", value: { beta, loss: DPO_LOSS_VALUES[dpoLoss ?? "sigmoid"], ipoTau } };
   }
 }
 
 /** Only self-play samples. */
 function needsSampler({ objective }: IterationSettings): boolean {
-  return objective === "spin" || objective === "spin-renoised";
+  return objective !== "sft" && objective !== "dpo";
 }
 
-function samplerOf({ samplingSteps, eta, guidance }: IterationSettings) {
-  return { kind: SamplerKind.SAMPLER_KIND_DDIM, numSteps: samplingSteps, eta, guidanceScale: guidance };
+function isExact({ objective }: IterationSettings): boolean {
+  return objective === "spin-exact";
 }
 
-/** The largest divisor of a number that is not above a limit. */
-export function largestDivisor(of: number, limit: number): number {
-  let divisor = Math.min(of, limit);
-  while (of % divisor !== 0) divisor -= 1;
-  return divisor;
+function samplerOf({ sampler, samplingSteps, eta, guidance }: IterationSettings) {
+  return { kind: samplerKind(sampler ?? "ddim"), numSteps: samplingSteps, eta, guidanceScale: guidance };
 }

@@ -1,21 +1,17 @@
-import { join } from "node:path";
 import { withLora } from "../../core/checkpoint/lora-model.js";
 import { type ModelFolder, openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { fromTensor, type RgbImage } from "../../core/data/image.js";
-import { createPipelineSampler, pipelineScheduler } from "../../core/diffusion/pipeline-sampler.js";
-import type { Sampler } from "../../core/diffusion/sampler.js";
-import { parseSchedulerConfig } from "../../core/diffusion/scheduler-config.js";
+import { createPipelineSampler, type SamplerChoice } from "../../core/diffusion/pipeline-sampler.js";
 import { createTorchGenerator } from "../../core/diffusion/torch-generator.js";
 import { SpinError } from "../../core/errors.js";
+import type { Device } from "../../core/graph/device.js";
 import { sizeOf } from "../../core/graph/value.js";
-import { readJsonFile } from "../../core/json-config.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
 import { type Conditions, repeatConditions, type UnetConditions, wholePicture } from "../../core/runtime/conditions.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
-import { type SamplerName, SCHEDULER_CLASSES } from "./sampler-names.js";
 
-/** Which pictures to make. */
-export interface RenderSettings {
+/** Which pictures to make; samplers other than the model's own read its scheduler's file in their own way. */
+export interface RenderSettings extends Pick<SamplerChoice, "spacing" | "karrasSigmas" | "zeroSnr"> {
   /** Diffusers folder. */
   readonly model: string;
   readonly prompt: string;
@@ -30,7 +26,7 @@ export interface RenderSettings {
   readonly clipSkip?: number;
   readonly seed: bigint;
   /** Default: the scheduler that the model names. */
-  readonly sampler?: SamplerName;
+  readonly sampler?: SamplerChoice["kind"];
   /** η of DDIM. */
   readonly eta: number;
   /** Pictures, made together. */
@@ -39,6 +35,8 @@ export interface RenderSettings {
   readonly variant?: string;
   /** A LoRA's file or folder, and how much of it is added to the UNet's weights. */
   readonly lora?: { readonly path: string; readonly scale: number };
+  /** Where it computes; default: the CPU. */
+  readonly device?: Device;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
 }
@@ -58,10 +56,18 @@ export async function renderPictures(
   onNote: (note: string) => void = () => undefined,
 ): Promise<RgbImage[]> {
   const { count } = settings;
-  const pipeline = await Pipeline.load(await openModel(settings), { threads: settings.threads });
+  const pipeline = await Pipeline.load(await openModel(settings), {
+    threads: settings.threads,
+    device: settings.device,
+  });
   for (const note of pipeline.model.notes ?? []) onNote(note);
   try {
-    const sampler = await chooseSampler(pipeline.model, settings);
+    const { sampler: kind, steps: numSteps } = settings;
+    const sampler = createPipelineSampler(requireComponent(pipeline.model, "scheduler"), {
+      ...settings,
+      kind,
+      numSteps,
+    });
     const shape: readonly number[] = [count, ...latentShape(pipeline.model)];
     const generator = createTorchGenerator(settings.seed);
     const latents = { shape, data: generator.randn(sizeOf(shape)) };
@@ -111,15 +117,4 @@ function latentShape(model: ModelFolder): [number, number, number] {
     field: "sample_size",
     remedy: "set sample_size to the height of its latents",
   });
-}
-
-async function chooseSampler(model: ModelFolder, { sampler: kind, steps, eta }: RenderSettings): Promise<Sampler> {
-  if (kind === undefined) {
-    return createPipelineSampler(requireComponent(model, "scheduler"), { numSteps: steps, eta });
-  }
-  // As `EulerDiscreteScheduler.from_config(pipeline.scheduler.config)`: the file's settings, read by the other class.
-  const file = join(model.path, "scheduler", "scheduler_config.json");
-  const settings = (await readJsonFile(file)) as object;
-  const config = parseSchedulerConfig({ ...settings, _class_name: SCHEDULER_CLASSES[kind] }, file);
-  return createPipelineSampler(pipelineScheduler(config, model.xl !== undefined), { numSteps: steps, eta });
 }

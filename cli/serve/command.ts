@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { DEVICE_FORMS } from "../../core/graph/device.js";
 import type { Setting } from "../../core/service/config.js";
 import { EVALUATOR_SETTINGS } from "../../evaluator/config.js";
 import { GENERATOR_SETTINGS } from "../../generator/config.js";
@@ -15,7 +16,7 @@ const LISTENING = {
 };
 const COMPUTING = {
   threads: "threads within one operator; 0: one per core",
-  device: "execution provider: cpu, cuda or webgpu",
+  device: `where it computes: ${DEVICE_FORMS}`,
 };
 
 const GENERATOR: Descriptions<typeof GENERATOR_SETTINGS> = {

@@ -154,11 +154,25 @@ test("null components, settings and components that are not used are no hindranc
   await expect(openModelFolder(path)).rejects.toThrow('"later_component" is no component known here');
 });
 
-test("a scheduler of a class that is not here is an error when it is asked for", async () => {
+test("a scheduler of a class that is not here tells its noise schedule, and keeps why it cannot sample itself", async () => {
   const path = await copyOfPipeline();
   const file = join(path, "model_index.json");
   const index = JSON.parse(await readFile(file, "utf8")) as object;
   await writeFile(file, JSON.stringify({ ...index, scheduler: ["diffusers", "HeunDiscreteScheduler"] }));
+  const model = await openModelFolder(path);
+  expect(requireComponent(model, "unet").config.inChannels).toBe(4);
+  const scheduler = requireComponent(model, "scheduler");
+  expect(scheduler).toMatchObject({ betaSchedule: "scaled_linear", numTrainTimesteps: 1000 });
+  expect(scheduler.refusal?.message).toMatch(/scheduler_config\.json: _class_name/);
+});
+
+test("a scheduler without a noise schedule is an error when it is asked for", async () => {
+  const path = await copyOfPipeline();
+  const file = join(path, "scheduler", "scheduler_config.json");
+  await writeFile(file, JSON.stringify({ _class_name: "FlowMatchEulerDiscreteScheduler", shift: 3 }));
+  const index = join(path, "model_index.json");
+  const scheduler = ["diffusers", "FlowMatchEulerDiscreteScheduler"];
+  await writeFile(index, JSON.stringify({ ...(JSON.parse(await readFile(index, "utf8")) as object), scheduler }));
   const model = await openModelFolder(path);
   expect(requireComponent(model, "unet").config.inChannels).toBe(4);
   expect(() => requireComponent(model, "scheduler")).toThrow(/scheduler_config\.json: _class_name/);

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { pipelineScheduler } from "../diffusion/pipeline-sampler.js";
-import { parseSchedulerConfig, type SchedulerConfig } from "../diffusion/scheduler-config.js";
+import { parseReplaceableScheduler, type SchedulerConfig } from "../diffusion/scheduler-config.js";
 import { SpinError } from "../errors.js";
 import { parseConfig, readJsonFile } from "../json-config.js";
 import { type ClipConfig, type ClipTextConfig, parseClipConfig, parseClipTextConfig } from "../models/clip/config.js";
@@ -55,7 +55,7 @@ export interface ModelFolder extends ModelComponents {
   readonly xl?: XlSettings;
   /** Components that the index names and nothing here uses, as `safety_checker`. */
   readonly carried?: readonly string[];
-  /** Why a component that is there is not opened: a scheduler that another one may stand in for. */
+  /** Why a component that is there is not opened: a scheduler without a noise schedule. */
   readonly refused?: { readonly scheduler?: SpinError };
   /** What a person should know of how the folder was opened. */
   readonly notes?: readonly string[];
@@ -250,10 +250,10 @@ const openClip = networkOpener({
 async function openScheduler(folder: string, className?: string): Promise<SchedulerConfig> {
   const file = join(folder, SCHEDULER_CONFIG);
   const json = parseConfig(z.looseObject({}), await readJsonFile(file), file);
-  return parseSchedulerConfig(className === undefined ? json : { ...json, _class_name: className }, file);
+  return parseReplaceableScheduler(className === undefined ? json : { ...json, _class_name: className }, file);
 }
 
-/** A scheduler that is not supported keeps no one from the rest: another may be asked for in its place. */
+/** A scheduler of another kind altogether, as flow matching, keeps no one from the rest of the folder. */
 async function openReplaceableScheduler(
   folder: string,
   className: string | undefined,

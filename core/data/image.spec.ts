@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { SpinError } from "../errors.js";
-import { decodeImage, encodeImage, fromTensor, type RgbImage, toTensor } from "./image.js";
+import { decodeImage, encodeImage, fromTensor, pictureProblem, type RgbImage, toTensor } from "./image.js";
 
 /** Every value of every channel, 16×16: red rises, green falls, blue jumps about. */
 const IMAGE: RgbImage = {
@@ -51,12 +51,12 @@ describe("encodeImage and decodeImage", () => {
     expect(Uint8Array.from(decoded.data)).toEqual(IMAGE.data);
   });
 
-  it("show transparent parts white and grey pictures in three channels", async () => {
-    const clear = { r: 200, g: 0, b: 0, alpha: 0 };
+  it("show transparent parts in the file's own colour and grey pictures in three channels", async () => {
+    const clear = { r: 200, g: 0, b: 10, alpha: 0 };
     const transparent = await sharp({ create: { width: 2, height: 2, channels: 4, background: clear } })
       .png()
       .toBuffer();
-    expect([...(await decodeImage(transparent)).data]).toEqual(new Array(12).fill(255));
+    expect([...(await decodeImage(transparent)).data]).toEqual([200, 0, 10, 200, 0, 10, 200, 0, 10, 200, 0, 10]);
     const grey = await sharp(Buffer.from([7, 9]), { raw: { width: 2, height: 1, channels: 1 } })
       .png()
       .toBuffer();
@@ -75,9 +75,22 @@ describe("encodeImage and decodeImage", () => {
   it("refuse bytes that are no picture, and a truncated one", async () => {
     const png = await encodeImage(IMAGE);
     for (const bytes of [new Uint8Array(0), Buffer.from("hello"), png.subarray(0, png.length / 2)]) {
-      const error: unknown = await decodeImage(bytes).catch((caught: unknown) => caught);
+      const error: unknown = await decodeImage(bytes, "train.parquet row 7").catch((caught: unknown) => caught);
       expect(error).toBeInstanceOf(SpinError);
       expect((error as SpinError).kind).toBe("corrupt");
+      expect((error as SpinError).message).toMatch(
+        /^train\.parquet row 7: not a readable picture \(.+\); replace the picture/,
+      );
+      expect(await pictureProblem(bytes)).toMatch(/^not a readable picture/);
     }
+  });
+
+  it("find a damaged picture without computing all of it, and none in a whole one", async () => {
+    const noise = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * 7919) % 251);
+    const jpeg = await sharp(noise, { raw: { width: 64, height: 64, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    expect(await pictureProblem(jpeg)).toBeUndefined();
+    expect(await pictureProblem(jpeg.subarray(0, jpeg.length - 200))).toMatch(/not a readable picture/);
   });
 });

@@ -69,23 +69,47 @@ export async function encodeImage(
   return (format === "png" ? image.png() : image.webp({ lossless: true })).toBuffer();
 }
 
+/** A damaged file is refused, one that a decoder merely complains of is not: as Pillow does. */
+const READING = { limitInputPixels: MAX_PIXELS, failOn: "error" } as const;
+
 /**
- * Reads PNG, JPEG, WebP and whatever else sharp reads: turned as its EXIF data say, in sRGB, transparent parts white.
+ * Reads PNG, JPEG, WebP and whatever else sharp reads: turned as its EXIF data say, in sRGB. Transparency is dropped, as Pillow's
+ * `convert("RGB")` drops it, behind which the published models were trained: what shows is the colour that the file has there.
+ * @param source what the bytes are, as a file and its row, for the error
  * @throws SpinError `corrupt` where the bytes are not a picture, or one of more than 67 million pixels.
  */
-export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
+export async function decodeImage(bytes: Uint8Array, source = `${bytes.length} bytes`): Promise<RgbImage> {
   try {
-    const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PIXELS })
+    const { data, info } = await sharp(bytes, READING)
       .autoOrient()
-      .flatten({ background: "white" })
       .toColourspace("srgb")
       .removeAlpha()
       .raw()
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data };
   } catch (cause) {
-    throw new SpinError("corrupt", `${bytes.length} bytes are not a readable picture: ${(cause as Error).message}`, {
+    throw new SpinError("corrupt", `${source}: not a readable picture (${reasonOf(cause)})`, {
+      file: source,
       cause,
+      remedy: "replace the picture, or take the row out",
     });
   }
+}
+
+/** Why bytes cannot be decoded; undefined where they can. Cheaper than decoding: a JPEG is not computed at its full size. */
+export async function pictureProblem(bytes: Uint8Array): Promise<string | undefined> {
+  try {
+    await sharp(bytes, READING).resize(8, 8, { fit: "fill", kernel: "nearest" }).raw().toBuffer();
+    return undefined;
+  } catch (cause) {
+    return `not a readable picture (${reasonOf(cause)})`;
+  }
+}
+
+/** libvips tells of several lines. */
+function reasonOf(cause: unknown): string {
+  return (cause as Error).message
+    .trim()
+    .split(/\s*\n\s*/)
+    .join("; ");
 }

@@ -1,5 +1,5 @@
-import sharp from "sharp";
 import type { RgbImage } from "./image.js";
+import { resizeLikePillow } from "./resize.js";
 
 /** How a square is made of a picture. */
 export interface ImagePlacement {
@@ -15,12 +15,13 @@ export interface ImagePlacement {
 export type PictureSize = Pick<RgbImage, "height" | "width">;
 
 /**
- * A training picture as Diffusion-DPO prepares it: the shorter side resized to the resolution (bilinear, with
- * antialiasing), a square cut out, perhaps mirrored.
+ * A training picture as Diffusion-DPO prepares it: the shorter side resized to the resolution (Pillow's bilinear filter, to the bit), a
+ * square cut out, perhaps mirrored. Blocks while it computes.
  */
-export async function prepareImage(image: RgbImage, placement: ImagePlacement): Promise<RgbImage> {
+export function prepareImage(image: RgbImage, placement: ImagePlacement): RgbImage {
   const { resolution, flip } = placement;
-  const resized = await resizeShorterSide(image, resolution);
+  const { width, height } = resizedSize(image, resolution);
+  const resized = resizeLikePillow(image, width, height, "bilinear");
   const { top, left } = cutCorner(resized, placement);
   if (resized.width === resolution && resized.height === resolution && !flip) return resized;
   const data = new Uint8Array(3 * resolution * resolution);
@@ -62,15 +63,4 @@ function resizedSize({ width, height }: PictureSize, side: number): PictureSize 
 export function middle(spare: number): number {
   const half = Math.floor(spare / 2);
   return spare % 2 === 0 ? half : half + (half % 2);
-}
-
-async function resizeShorterSide(image: RgbImage, side: number): Promise<RgbImage> {
-  if (Math.min(image.width, image.height) === side) return image;
-  const { width, height } = resizedSize(image, side);
-  const raw = { width: image.width, height: image.height, channels: 3 } as const;
-  const data = await sharp(image.data, { raw })
-    .resize(width, height, { fit: "fill", kernel: "linear" })
-    .raw()
-    .toBuffer();
-  return { width, height, data };
 }

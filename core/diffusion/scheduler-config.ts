@@ -1,13 +1,32 @@
 import * as z from "zod";
+import { SpinError } from "../errors.js";
 import { only, parseConfig } from "../json-config.js";
 import type { DdimConfig } from "./ddim.js";
 import type { DdpmConfig } from "./ddpm.js";
 import type { DpmSolverConfig } from "./dpm-solver.js";
 import type { EulerConfig } from "./euler.js";
 import type { PndmConfig } from "./pndm.js";
+import { SPACINGS, type TimestepSpacing } from "./timestep-spacing.js";
 
 /** A diffusers scheduler's settings, with its class's defaults filled in. */
-export type SchedulerConfig =
+export type SchedulerConfig = ClassConfig & SchedulerOrigin;
+
+/** Where a scheduler's settings come from. */
+export interface SchedulerOrigin {
+  /** The file's own entries: another class may read them in its own way, as diffusers' `from_config` has it. */
+  readonly source: { readonly file: string; readonly settings: Readonly<Record<string, unknown>> };
+  /**
+   * The file is of a class that is not here. The settings are what DDIM reads in it: the noise schedule holds, and another class can sample in its
+   * place, but who asks for the model's own is answered with this.
+   */
+  readonly refusal?: SpinError;
+  /** Whether it is a StableDiffusionXLPipeline's, which enforces nothing (see `pipelineScheduler`). */
+  readonly isXl?: boolean;
+}
+
+export type SchedulerClass = ClassConfig["className"];
+
+type ClassConfig =
   | ({ readonly className: "DDIMScheduler" } & DdimConfig)
   | ({ readonly className: "PNDMScheduler" } & PndmConfig)
   | ({ readonly className: "DDPMScheduler" } & DdpmConfig)
@@ -29,7 +48,7 @@ const common = {
   steps_offset: z.int().default(0),
   rescale_betas_zero_snr: flag(false),
 };
-const spacing = (fallback: "leading" | "linspace") => z.enum(["leading", "trailing", "linspace"]).default(fallback);
+const spacing = (fallback: "leading" | "linspace") => z.enum(SPACINGS).default(fallback);
 const clipping = { clip_sample: flag(true), clip_sample_range: positive.default(1), thresholding: flag(false) };
 const sigmas = {
   use_karras_sigmas: optionalFlag,
@@ -83,9 +102,9 @@ const schemas = {
   }),
 };
 
-const classSchema = z.looseObject({ _class_name: z.enum(Object.keys(schemas) as (keyof typeof schemas)[]) });
+const classSchema = z.looseObject({ _class_name: z.string() });
 
-type CommonFile = z.infer<z.ZodObject<typeof common>> & { timestep_spacing: "leading" | "trailing" | "linspace" };
+type CommonFile = z.infer<z.ZodObject<typeof common>> & { timestep_spacing: TimestepSpacing };
 
 function commonConfig(file: CommonFile) {
   return {
@@ -126,7 +145,38 @@ function sigmasConfig(file: z.infer<z.ZodObject<typeof sigmas>>) {
  * @throws SpinError "invalid" naming the key and value of anything malformed or not supported
  */
 export function parseSchedulerConfig(json: unknown, file: string): SchedulerConfig {
-  const className = parseConfig(classSchema, json, file)._class_name;
+  const settings = parseConfig(z.looseObject({}), json, file);
+  return { ...parseClassConfig(settings, file), source: { file, settings } };
+}
+
+/** Keys of the noise schedule: a class that has none of them (flow matching) is of another kind. */
+const NOISE_KEYS = ["beta_schedule", "beta_start", "trained_betas"];
+
+/**
+ * As {@link parseSchedulerConfig}, but a class that is not here is no reason to give up where its file tells a noise schedule: the settings are
+ * DDIM's reading of it then, with the error as `refusal`.
+ */
+export function parseReplaceableScheduler(json: unknown, file: string): SchedulerConfig {
+  try {
+    return parseSchedulerConfig(json, file);
+  } catch (error) {
+    const settings = parseConfig(z.looseObject({}), json, file);
+    const isOfOtherClass = error instanceof SpinError && error.details.field === "_class_name";
+    if (!isOfOtherClass || !NOISE_KEYS.some((key) => key in settings)) throw error;
+    return { ...parseSchedulerConfig({ ...settings, _class_name: "DDIMScheduler" }, file), refusal: error };
+  }
+}
+
+function parseClassConfig(json: object, file: string): ClassConfig {
+  const className = parseConfig(classSchema, json, file)._class_name as keyof typeof schemas;
+  if (!Object.hasOwn(schemas, className)) {
+    const known = Object.keys(schemas).join(", ");
+    throw new SpinError("invalid", `${file}: _class_name is "${className}", supported: ${known}`, {
+      file,
+      field: "_class_name",
+      remedy: "have another sampler take its place, or correct the file",
+    });
+  }
   switch (className) {
     case "DDIMScheduler": {
       const parsed = parseConfig(schemas.DDIMScheduler, json, file);

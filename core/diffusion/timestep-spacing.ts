@@ -1,7 +1,8 @@
 import { SpinError } from "../errors.js";
 
 /** Where the sampling steps lie among the training timesteps (table 2 of Lin et al. 2023, arXiv 2305.08891). */
-export type TimestepSpacing = "leading" | "trailing" | "linspace";
+export type TimestepSpacing = (typeof SPACINGS)[number];
+export const SPACINGS = ["leading", "trailing", "linspace"] as const;
 
 /** The part of a scheduler's configuration that places the sampling steps. */
 export interface TimestepConfig {

@@ -1,5 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { SpinError } from "../errors.js";
+import { type Device, executionProvider } from "./device.js";
 import type { EmittedModel } from "./onnx.js";
 import { type DType, formatType, sizeOf, type TensorType } from "./value.js";
 
@@ -9,8 +10,8 @@ export type TensorData = Float32Array | BigInt64Array | Uint8Array | Uint16Array
 export interface SessionOptions {
   /** Threads inside one operator; results may depend on it in the last bit. */
   readonly threads?: number;
-  /** Execution provider; the CPU where none is named. */
-  readonly device?: "cpu" | "cuda" | "webgpu";
+  /** Where it runs; the CPU where nothing is named. */
+  readonly device?: Device;
   /** Bytes of converted weights, by the name that external tensors use as `location`. */
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Folder of the weight files that external tensors name as `location`: these are mapped, not read. */
@@ -40,7 +41,7 @@ export class Session {
   static async create(model: EmittedModel, options: SessionOptions = {}): Promise<Session> {
     try {
       const session = await InferenceSession.create(model.bytes, {
-        executionProviders: [options.device ?? "cpu"],
+        executionProviders: [executionProvider(options.device ?? "cpu")],
         intraOpNumThreads: options.threads ?? 0,
         interOpNumThreads: 1,
         executionMode: "sequential",
@@ -57,6 +58,7 @@ export class Session {
       });
       return new Session(session, model);
     } catch (cause) {
+      if (cause instanceof SpinError) throw cause;
       throw new SpinError("internal", `onnxruntime refused the graph: ${(cause as Error).message}`, { cause });
     }
   }

@@ -51,12 +51,16 @@ export class Training {
   readonly shapes: ReadonlyMap<string, Shape>;
   readonly #gradients: FlatTensors;
   readonly #session: Session;
+  /** Makes the graph without gradients. */
+  readonly #compileForward: () => Promise<Session>;
+  #forward: Session | undefined;
   #partial: FlatTensors | undefined;
   /** Micro-batches in the sum of gradients. */
   #added = 0;
 
-  private constructor(session: Session, shapes: ReadonlyMap<string, Shape>) {
+  private constructor(session: Session, shapes: ReadonlyMap<string, Shape>, compileForward: () => Promise<Session>) {
     this.#session = session;
+    this.#compileForward = compileForward;
     this.shapes = shapes;
     this.weights = flatTensors(shapes);
     this.#gradients = flatTensors(shapes);
@@ -81,7 +85,9 @@ export class Training {
     );
     const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
     const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
-    const training = new Training(session, new Map(trained.map(([name, { shape }]) => [name, shape])));
+    const compileForward = () => Session.create(emitModel({ ...outputs }, { external }), options);
+    const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
+    const training = new Training(session, shapes, compileForward);
     for (const [name, view] of training.weights.views) {
       const values = await initial(name, training.shapes.get(name)!);
       if (values.length !== view.length) {
@@ -118,9 +124,15 @@ export class Training {
     return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(GRADIENT)));
   }
 
+  /** The objective's outputs, without the loss and without gradients: a forward pass alone, of a graph that is compiled when first needed. */
+  async evaluate(feeds: Feeds): Promise<Outputs> {
+    this.#forward ??= await this.#compileForward();
+    return this.#forward.run({ ...Object.fromEntries(this.weights.views), ...feeds });
+  }
+
   /**
    * Updates the weights by the mean gradient of the micro-batches added since the last update.
-   * @throws SpinError "invalid" where that gradient is not finite; the weights are left as they are.
+   * @throws SpinError "diverged" where that gradient is not finite; the weights are left as they are.
    */
   update(options: UpdateOptions): UpdateResult {
     const count = this.#added;
@@ -128,7 +140,7 @@ export class Training {
     const gradientNorm = globalNorm(this.#gradients.data) / count;
     if (!Number.isFinite(gradientNorm)) {
       const remedy = "lower the learning rate or the objective's weight";
-      throw new SpinError("invalid", `the gradient's norm is ${gradientNorm}`, { remedy });
+      throw new SpinError("diverged", `the gradient's norm is ${gradientNorm}`, { remedy });
     }
     const scale = clipFactor(gradientNorm, options.maxNorm) / count;
     const updateNorm = this.optimizer.update(this.weights.data, this.#gradients.data, options, scale);
@@ -142,6 +154,7 @@ export class Training {
 
   async release(): Promise<void> {
     await this.#session.release();
+    await this.#forward?.release();
   }
 }
 

@@ -1,7 +1,8 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { arch, cpus } from "node:os";
-import type { SessionOptions } from "../graph/session.js";
+import { type Device, deviceParts } from "../graph/device.js";
+import { nvidiaGpus } from "./nvidia-gpus.js";
 
 /** Everything that rounding depends on, besides the batch: on CPU, equal environments promise equal bits. */
 export interface ComputeEnvironment {
@@ -22,16 +23,14 @@ const EXTENSIONS = [
 ];
 
 /** What this process computes with. */
-export async function computeEnvironment(
-  device: NonNullable<SessionOptions["device"]>,
-  threads: number,
-): Promise<ComputeEnvironment> {
+export async function computeEnvironment(device: Device, threads: number): Promise<ComputeEnvironment> {
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
-  const onCpu = device === "cpu";
+  const { provider, index } = deviceParts(device);
+  const onCpu = provider === "cpu";
   return {
     runtime: `onnxruntime-node ${version}`,
-    provider: device,
-    instructionSet: onCpu ? await cpuInstructionSet() : await gpuModel(),
+    provider,
+    instructionSet: onCpu ? await cpuInstructionSet() : ((await nvidiaGpus())[index] ?? "unknown GPU"),
     threads: onCpu ? threads : 1,
   };
 }
@@ -51,13 +50,4 @@ export function instructionSetOf(architecture: string, cpuinfo: string): string 
   const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(" ");
   if (flags === undefined) return undefined;
   return [architecture, ...EXTENSIONS.filter((extension) => flags.includes(extension))].join(" ");
-}
-
-/** The first NVIDIA GPU that the driver tells of. */
-async function gpuModel(): Promise<string> {
-  const folder = "/proc/driver/nvidia/gpus";
-  const [first] = await readdir(folder).catch(() => []);
-  if (first === undefined) return "unknown GPU";
-  const information = await readFile(`${folder}/${first}/information`, "utf8");
-  return /^Model:\s*(.*)$/m.exec(information)?.[1] ?? "unknown GPU";
 }

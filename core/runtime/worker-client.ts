@@ -116,8 +116,8 @@ export class WorkerClient<M extends WorkerMethods> {
   }
 }
 
-/** Threads do not go through a test runner's compiler: from sources, the worker is the built one. */
-function compiled(entry: URL): URL {
+/** The module that a thread or process is started with: these do not go through a test runner's compiler: from sources, it is the built one. */
+export function compiled(entry: URL): URL {
   const path = fileURLToPath(entry);
   if (existsSync(path)) return entry;
   const root = fileURLToPath(new URL("../../", import.meta.url));

@@ -12,6 +12,7 @@ const KINDS: Readonly<Record<ErrorKind, status>> = {
   cancelled: status.CANCELLED,
   corrupt: status.DATA_LOSS,
   unavailable: status.UNAVAILABLE,
+  diverged: status.FAILED_PRECONDITION,
   internal: status.INTERNAL,
 };
 const received = (failure: { code: status; details: string; metadata: Metadata }): ServiceError =>

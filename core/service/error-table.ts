@@ -28,6 +28,8 @@ const TABLE: readonly Row[] = [
   { kind: "cancelled", code: status.CANCELLED, reason: "CANCELLED" },
   { kind: "corrupt", code: status.DATA_LOSS, reason: "CORRUPT" },
   { kind: "unavailable", code: status.UNAVAILABLE, reason: "UNAVAILABLE" },
+  // Behind "precondition": an error of another origin with this code is that.
+  { kind: "diverged", code: status.FAILED_PRECONDITION, reason: "DIVERGED" },
   { kind: "internal", code: status.INTERNAL, reason: "INTERNAL" },
 ];
 

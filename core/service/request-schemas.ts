@@ -11,6 +11,7 @@ import {
   type SamplingSettings,
   type SamplingSpec,
   TimestepChoice,
+  TimestepSpacing,
 } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
@@ -64,6 +65,14 @@ export const MAX_PROMPT_LENGTH = 10_000;
 /** No text encoder has more layers; whether the model's has so many, the generator tells. */
 const clipSkip = wholeNumber(0, 256);
 
+/** Kinds that have an η, or may have: of the model's own scheduler the generator tells. */
+const WITH_ETA = [SamplerKind.SAMPLER_KIND_UNSPECIFIED, SamplerKind.SAMPLER_KIND_DDIM];
+const WITH_KARRAS = [
+  SamplerKind.SAMPLER_KIND_UNSPECIFIED,
+  SamplerKind.SAMPLER_KIND_EULER,
+  SamplerKind.SAMPLER_KIND_DPM_SOLVER,
+];
+
 export const samplerSettings: z.ZodType<SamplerSettings> = z
   .object({
     kind: enumOf(
@@ -71,6 +80,9 @@ export const samplerSettings: z.ZodType<SamplerSettings> = z
       SamplerKind.SAMPLER_KIND_UNSPECIFIED,
       SamplerKind.SAMPLER_KIND_DDIM,
       SamplerKind.SAMPLER_KIND_PNDM,
+      SamplerKind.SAMPLER_KIND_DDPM,
+      SamplerKind.SAMPLER_KIND_EULER,
+      SamplerKind.SAMPLER_KIND_DPM_SOLVER,
     ),
     numSteps: wholeNumber(1, 1000),
     eta: share,
@@ -78,10 +90,22 @@ export const samplerSettings: z.ZodType<SamplerSettings> = z
     negativePrompt: z.string().max(MAX_PROMPT_LENGTH).optional(),
     guidanceRescale: share,
     clipSkip,
+    timestepSpacing: enumOf(
+      TimestepSpacing,
+      TimestepSpacing.TIMESTEP_SPACING_LEADING,
+      TimestepSpacing.TIMESTEP_SPACING_TRAILING,
+      TimestepSpacing.TIMESTEP_SPACING_LINSPACE,
+    ).optional(),
+    karrasSigmas: z.boolean().optional(),
+    zeroSnr: z.boolean().optional(),
   })
-  .refine(({ kind, eta }) => kind !== SamplerKind.SAMPLER_KIND_PNDM || eta === 0, {
+  .refine(({ kind, eta }) => WITH_ETA.includes(kind) || eta === 0, {
     path: ["eta"],
-    error: "0 for PNDM",
+    error: "0 for all but DDIM",
+  })
+  .refine(({ kind, karrasSigmas }) => !karrasSigmas || WITH_KARRAS.includes(kind), {
+    path: ["karrasSigmas"],
+    error: "false for all but Euler and DPM-Solver++",
   });
 
 const imagePreparation: z.ZodType<ImagePreparation> = z.object({
@@ -116,7 +140,7 @@ export const samplingSettings: z.ZodType<SamplingSettings> = z.object({
 /** Settings that suit the form of the draws: a trainer knows the form from the objective, a spec names it. */
 export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSettings> {
   const trajectory = form === SampleForm.SAMPLE_FORM_TRAJECTORY;
-  const synthetic = trajectory || form === SampleForm.SAMPLE_FORM_RENOISED;
+  const synthetic = SYNTHETIC_FORMS.has(form);
   const allSteps = ({ timestepChoice }: SamplingSettings) => timestepChoice === TimestepChoice.TIMESTEP_CHOICE_ALL;
   return samplingSettings
     .refine(({ sampler }) => (sampler !== undefined) === synthetic, {
@@ -126,6 +150,10 @@ export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSetting
     .refine(({ sampler }) => !trajectory || sampler === undefined || sampler.kind === SamplerKind.SAMPLER_KIND_DDIM, {
       path: ["sampler", "kind"],
       error: "SAMPLER_KIND_DDIM for trajectories",
+    })
+    .refine(({ sampler }) => !trajectory || (sampler?.timestepSpacing ?? sampler?.zeroSnr) === undefined, {
+      path: ["sampler"],
+      error: "neither timestep_spacing nor zero_snr for trajectories: both sides walk the model's own steps",
     })
     .refine((settings) => trajectory || !allSteps(settings), {
       path: ["timestepChoice"],
@@ -137,9 +165,17 @@ export function samplingSettingsFor(form: SampleForm): z.ZodType<SamplingSetting
     });
 }
 
+const digestedRef = checkpointRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" });
+
+/** Forms whose synthetic side a model samples. */
+const SYNTHETIC_FORMS: ReadonlySet<SampleForm> = new Set([
+  SampleForm.SAMPLE_FORM_TRAJECTORY,
+  SampleForm.SAMPLE_FORM_RENOISED,
+]);
+
 export const samplingSpec: z.ZodType<SamplingSpec> = z
   .object({
-    checkpoint: checkpointRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
+    checkpoint: digestedRef,
     dataset: datasetRef.refine((ref) => ref.digest !== "", { path: ["digest"], error: "a digest" }),
     seed: z.bigint(),
     iteration: wholeNumber(1, 1_000_000),
@@ -152,6 +188,16 @@ export const samplingSpec: z.ZodType<SamplingSpec> = z
     ),
     settings: samplingSettings,
     computeFingerprint: emptyOr(digest),
+    earlierCheckpoints: z.array(digestedRef).max(1000),
+    earlierShare: share,
+  })
+  .refine(({ earlierCheckpoints, earlierShare }) => earlierCheckpoints.length > 0 === earlierShare > 0, {
+    path: ["earlierShare"],
+    error: "more than 0 where there are earlier_checkpoints, 0 where there are none",
+  })
+  .refine(({ form, earlierShare }) => earlierShare === 0 || SYNTHETIC_FORMS.has(form), {
+    path: ["earlierShare"],
+    error: "0 where nothing is sampled",
   })
   .superRefine(({ form, settings }, check) => {
     const result = samplingSettingsFor(form).safeParse(settings);

@@ -1,6 +1,6 @@
 import type { EvaluationRow } from "../evaluation-row.js";
 import { renderReport } from "./page.js";
-import type { IterationCurve, Report } from "./report.js";
+import type { IterationCurve, Report, ScorerResult } from "./report.js";
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 const EVIL = `</td><script>alert("1")</script>&'`;
@@ -30,12 +30,25 @@ function curve(name: string, opponent?: string): IterationCurve {
   return { name, steps, ...(opponent !== undefined && { opponent }) };
 }
 
+function result(mean: number, winRate?: number): ScorerResult {
+  const rate = winRate === undefined ? undefined : { value: winRate, low: winRate - 0.05, high: winRate + 0.05 };
+  return { mean, median: mean, ...(rate !== undefined && { winRate: rate }) };
+}
+
 const report: Report = {
   title: "Run one",
   baseline: "base",
   checkpoints: [row("base", 0, 0.5), row("sft", 100, 0.53), row("spin-1", 50, 0.78)],
   floor: { score: { mean: 23, median: 23 }, similarity: 0.25, kid: { value: -0.001 }, cmmd: { value: 0.008 } },
-  scorers: [{ name: "emoji-clip", digest: "sha256:scorer", pairAccuracy: 0.947 }],
+  scorers: [
+    {
+      name: "emoji-clip",
+      digest: "sha256:scorer",
+      pairAccuracy: 0.947,
+      results: [result(20.5), result(20.53, 0.53), result(20.78, 0.78)],
+    },
+  ],
+  selfPlay: ["base", "spin-1"],
   comparisons: [
     {
       a: "spin-1",
@@ -98,7 +111,10 @@ test("text from outside cannot become markup, wherever it stands", () => {
     title: EVIL,
     baseline: EVIL,
     checkpoints: [names, row("b", 1, 0.6)],
-    scorers: [{ name: EVIL, digest: EVIL }],
+    scorers: [{ name: EVIL, digest: EVIL, results: [result(1), result(2, 0.6)] }],
+    selfPlay: [EVIL, "b"],
+    reference: EVIL,
+    timeline: { seconds: 2, lanes: [{ name: EVIL, spans: [{ kind: EVIL, label: EVIL, start: 0, end: 2 }] }] },
     comparisons: [{ ...report.comparisons[0]!, a: EVIL, b: EVIL }],
     pictures: { ...report.pictures, columns: [EVIL, "base", "sft", "spin-1"] },
     iterations: [{ ...curve("x"), name: EVIL, opponent: EVIL }],
@@ -135,7 +151,7 @@ test("the floor closes the table, and is left out where there is none", () => {
 
 test("an iteration against an opponent has four charts, fine-tuning its loss alone", () => {
   const charts = (iterations: IterationCurve[]): number =>
-    count(renderReport({ ...report, iterations }), '<figure class="chart">');
+    count(renderReport({ ...report, iterations }).split("<h2>Training")[1]!, '<figure class="chart">');
   expect(charts([curve("sft")])).toBe(1);
   expect(charts([curve("spin-1", "base")])).toBe(4);
 });
@@ -146,7 +162,7 @@ test("the curve of win rates joins what was trained from what", () => {
   expect(count(chart, "<circle")).toBe(3);
   expect(chart).toContain("<title>sft: 53.0\u202f% [48.0, 58.0]</title>");
   const unknown = renderReport({ ...report, lineage: [] });
-  expect(count(unknown, "<circle")).toBe(3);
+  expect(count(unknown.split(" by steps</h3>")[1]!, "<circle")).toBe(3);
 });
 
 test("the lineage nests what was trained under what it came from", () => {
@@ -171,11 +187,82 @@ test("an evaluation without pictures, training or lineage is a shorter page", ()
   expect(unbalanced(page)).toEqual([]);
 });
 
-test("several scorers stand side by side with their average", () => {
-  const results = report.checkpoints.map(({ winRate }) => ({ mean: 0.3, median: 0.3, winRate }));
-  const page = renderReport({ ...report, scorers: [...report.scorers, { name: "HPS v2.1", digest: "d", results }] });
-  expect(page).toContain(">HPS v2.1</th>");
-  expect(page).toContain("<td>10.400</td>"); // the base: (20.5 + 0.3) / 2
+/** The report with a second scorer and the average of both. */
+function twoScorers(): Report {
+  const results = report.checkpoints.map((_, i) => ({ ...result(0.3 - i / 100, i === 0 ? undefined : 0.4) }));
+  const average = report.checkpoints.map((_, i) => ({ ...result(10.4 + i, i === 0 ? undefined : 0.6) }));
+  return { ...report, scorers: [...report.scorers, { name: "HPS v2.1", digest: "d", results }], average };
+}
+
+/** Rows of the n-th of the paper's tables, as text. */
+function paperTable(page: string, number: number): string[] {
+  const [table] = page.split(`<h3>Table ${number}:`)[1]!.split("</table>");
+  return [...table!.matchAll(/<tr>(.*?)<\/tr>/gs)].map(([, cells]) =>
+    cells!
+      .replace(/<(b|u)>(.*?)<\/\1>/g, "$1($2)")
+      .replace(/<[^>]*>|\s+/g, " ")
+      .replace(/ +/g, " ")
+      .trim(),
+  );
+}
+
+test("the paper's tables mark the best and the second best of each column", () => {
+  const page = renderReport({ ...twoScorers(), reference: "sft" });
+  expect(paperTable(page, 1)).toEqual([
+    "Checkpoint emoji-clip HPS v2.1 Average",
+    "base 20.50 b(0.300) 10.40",
+    "sft u(20.53) u(0.290) u(11.40)",
+    "spin-1 b(20.78) 0.280 b(12.40)",
+  ]);
+  expect(paperTable(page, 3)).toHaveLength(3); // without the baseline's own row
+  expect(page).toContain("Table 4: win rate over sft");
+  expect(renderReport(report)).not.toContain("Table 4");
+});
+
+test("bars stand for every scorer and checkpoint but the one that win rates are over", () => {
+  const figure = renderReport(twoScorers()).split("Figure 1")[1]!.split("</figure>")[0]!;
+  expect(count(figure, '<rect class="fill"')).toBe(3 * 2);
+});
+
+test("figures by iteration follow self-play and show the others as levels", () => {
+  const figure = renderReport(report).split("Figure 3")[1]!.split("</svg>")[0]!;
+  expect(count(figure, "<circle")).toBe(2);
+  expect(figure).toContain("<title>sft</title>");
+  expect(renderReport({ ...report, selfPlay: ["base"] })).not.toContain("Figure 3");
+});
+
+test("the radar needs three figures that tell checkpoints apart", () => {
+  expect(renderReport(report)).not.toContain("Figure 4"); // all but the score are the same for all
+  const apart = report.checkpoints.map((one, i) => ({ ...one, similarity: i, kid: { value: -i }, cmmd: { value: i } }));
+  const page = renderReport({ ...report, checkpoints: apart });
+  expect(count(page.split("Figure 4")[1]!, '<polygon class="area"')).toBe(3);
+});
+
+test("what was not measured has no column: no zero stands for it", () => {
+  const checkpoints = report.checkpoints.map(({ similarity: _, kid: __, cmmd: ___, ...rest }) => rest);
+  const page = renderReport({ ...report, checkpoints, floor: undefined });
+  for (const heading of ["Similarity", "KID&nbsp;", "CMMD&nbsp;"]) expect(page).not.toContain(heading);
+  expect(unbalanced(page)).toEqual([]);
+});
+
+test("health curves are drawn where steps tell them", () => {
+  const told = curve("spin-1", "base");
+  const steps = told.steps.map((step) => ({ ...step, gradNorm: 1, updateNorm: 2, saturatedShare: 0.5 }));
+  const page = renderReport({ ...report, iterations: [{ ...told, steps }] });
+  for (const title of ["Gradient norm", "Update norm", "Saturated share"]) expect(page).toContain(title);
+  expect(renderReport(report)).not.toContain("Saturated share");
+});
+
+test("the timeline has a lane a service, and labels where they fit", () => {
+  const lanes = [
+    { name: "stages", spans: [{ kind: "stage", label: "iteration 1", start: 0, end: 60 }] },
+    { name: "trainer", spans: [{ kind: "waiting", label: "a name with no room", start: 1, end: 2 }] },
+  ];
+  const page = renderReport({ ...report, timeline: { seconds: 60, lanes } });
+  const section = page.split("<h2>Timeline")[1]!.split("</section>")[0]!;
+  expect(count(section, '<text class="lane"')).toBe(2);
+  expect(section).toContain(">iteration 1</text>");
+  expect(section).not.toContain(">a name with no room</text>");
 });
 
 test("a scorer with results for other checkpoints is refused", () => {

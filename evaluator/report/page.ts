@@ -5,6 +5,7 @@ import { renderPictures } from "./pictures-section.js";
 import type { Report } from "./report.js";
 import { renderResults } from "./results-section.js";
 import { STYLE } from "./style.js";
+import { renderTimeline } from "./timeline-section.js";
 import { renderTraining } from "./training-section.js";
 
 /**
@@ -26,6 +27,7 @@ export function renderReport(report: Report): string {
 ${renderResults(report)}
 ${report.pictures.rows.length > 0 && renderPictures(report.pictures, names)}
 ${report.iterations.length > 0 && renderTraining(report.iterations, names)}
+${report.timeline !== undefined && report.timeline.lanes.length > 0 && renderTimeline(report.timeline)}
 ${report.lineage.length > 0 && renderLineage(report.lineage, names)}
 ${protocol(report)}
 </main></body></html>

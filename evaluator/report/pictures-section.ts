@@ -8,7 +8,7 @@ import { seriesClassOf } from "./series.js";
 export function renderPictures({ columns, rows }: PictureGrid, checkpoints: readonly string[]): Html {
   const scores = rows.flatMap(({ pictures }) => pictures.flatMap((picture) => picture?.score ?? []));
   const decimals = columnDecimals(scores);
-  return html`<section><h2>Pictures</h2>
+  return html`<section><h2>Figure 2: pictures</h2>
 <table class="pictures"><thead><tr><th scope="col">Prompt</th>
 ${columns.map((name) => html`<th scope="col" class="${seriesClassOf(name, checkpoints)}"><i class="swatch"></i>${name}</th>`)}</tr></thead>
 <tbody>${rows.map(

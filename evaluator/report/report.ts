@@ -11,13 +11,21 @@ export interface Report {
   readonly checkpoints: readonly EvaluationRow[];
   /** What real held-out winners reach; absent where the prompts have no images. */
   readonly floor?: FloorRow;
+  /** Name of a second checkpoint that win rates are given over, as the paper's Diffusion-DPO. */
+  readonly reference?: string;
   /** The scorers; the first one's values are in the rows and decide win rates. */
   readonly scorers: readonly ReportScorer[];
+  /** Over all scorers, for each checkpoint; absent where there is one scorer alone. */
+  readonly average?: readonly ScorerResult[];
+  /** The baseline and the iterations of self-play from it, in order, by name. */
+  readonly selfPlay: readonly string[];
   readonly comparisons: readonly ReportComparison[];
   readonly pictures: PictureGrid;
   /** Training curves, one entry an iteration. */
   readonly iterations: readonly IterationCurve[];
   readonly lineage: readonly LineageEntry[];
+  /** What ran when; absent where there was no trace. */
+  readonly timeline?: ReportTimeline;
   /** How the evaluation was done: prompts, sampler, guidance, seeds, intervals … */
   readonly protocol: Settings;
   /** Fingerprint of the computation. */
@@ -34,13 +42,15 @@ export interface ReportScorer {
   readonly digest: string;
   /** Share of held-out pairs that it orders rightly, ties half. */
   readonly pairAccuracy?: number;
-  /** This scorer's values for each checkpoint, in the checkpoints' order; for the first scorer they are in the rows. */
-  readonly results?: readonly ScorerResult[];
+  /** This scorer's values for each checkpoint, in the checkpoints' order. */
+  readonly results: readonly ScorerResult[];
 }
 
 export interface ScorerResult extends ScoreSummary {
-  /** Over the baseline. */
-  readonly winRate: Estimate;
+  /** Over the baseline; absent for the baseline itself. */
+  readonly winRate?: Estimate;
+  /** Over the reference; absent for the reference itself, and where there is none. */
+  readonly overReference?: Estimate;
 }
 
 /** How checkpoint a stands to checkpoint b on the same prompts and noise, under the first scorer. */
@@ -98,6 +108,25 @@ export interface StepPoint {
   readonly realErrorChange: number;
   /** Mean of e' − e'_k on the synthetic side. */
   readonly syntheticErrorChange: number;
+  /** Global norms of the gradient before clipping, and of the change that the step made. */
+  readonly gradNorm?: number;
+  readonly updateNorm?: number;
+  /** Share of draws whose logistic is saturated, 0 to 1. */
+  readonly saturatedShare?: number;
+}
+
+/** What ran when, in seconds. */
+export interface ReportTimeline {
+  readonly seconds: number;
+  readonly lanes: readonly {
+    readonly name: string;
+    readonly spans: readonly {
+      readonly kind: string;
+      readonly start: number;
+      readonly end: number;
+      readonly label: string;
+    }[];
+  }[];
 }
 
 /** Where a checkpoint comes from. */

@@ -1,4 +1,3 @@
-import { SpinError } from "../../core/errors.js";
 import type { EvaluationRow, FloorRow, Measured } from "../evaluation-row.js";
 import {
   columnDecimals,
@@ -11,25 +10,36 @@ import {
   shortDigest,
 } from "../format.js";
 import type { Estimate } from "../metrics/bootstrap.js";
-import { averageOfScores } from "../metrics/summary.js";
 import { type Html, html } from "./html.js";
-import type { Report, ReportComparison, ReportScorer } from "./report.js";
+import { renderPaperTables } from "./paper-tables.js";
+import { renderByIteration, renderBySteps } from "./progress-charts.js";
+import { renderRadar } from "./radar-chart.js";
+import type { Report, ReportComparison } from "./report.js";
 import { seriesClass } from "./series.js";
+import { renderWinRateBars } from "./win-rate-bars.js";
 import { renderWinRateChart } from "./win-rate-chart.js";
 
-/** The table of checkpoints with the floor, the curve of win rates, and every pair that was compared. */
+/** The table of checkpoints with the floor, the paper's tables and figures, and every pair that was compared. */
 export function renderResults(report: Report): Html {
   const { checkpoints, floor, baseline, scorers, comparisons, lineage } = report;
   return html`<section><h2>Results</h2>
 ${resultsTable(checkpoints, floor, baseline)}
 <p class="note">Score: ${scorers[0]?.name ?? "the first scorer"}; ↑ higher is better, ↓ lower. Win rate: share of prompts on which a
-checkpoint scores above ${baseline}, ties half. KID and CMMD: distance to held-out winners${
-    floor !== undefined &&
-    "; for the winners themselves, between two halves of them: the floor that no checkpoint can be expected to pass"
-  }. Brackets hold 95&#8239;% intervals of a paired bootstrap over prompts; a win rate is set bold where its interval leaves out
+checkpoint scores above ${baseline}, ties half.${
+    checkpoints.some(({ kid }) => kid !== undefined) &&
+    ` KID and CMMD: distance to held-out winners${
+      floor === undefined
+        ? ""
+        : "; for the winners themselves, between two halves of them: the floor that no checkpoint can be expected to pass"
+    }.`
+  } Brackets hold 95&#8239;% intervals of a paired bootstrap over prompts; a win rate is set bold where its interval leaves out
 one half.</p>
-${scorers.some(({ results }) => results !== undefined) && scorersTable(report)}
-<h3>Win rate over ${baseline}</h3>
+${renderPaperTables(report)}
+${checkpoints.length > 1 && renderWinRateBars(report)}
+${renderByIteration(report)}
+${renderRadar(report)}
+${renderBySteps(report)}
+<h3>Win rate over ${baseline} by steps</h3>
 ${renderWinRateChart(checkpoints, lineage, baseline)}
 ${
   comparisons.length > 0 &&
@@ -46,16 +56,20 @@ function resultsTable(rows: readonly EvaluationRow[], floor: FloorRow | undefine
   const similarities = columnDecimals(all.flatMap(({ similarity }) => similarity ?? []));
   const kid = columnDecimals(all.flatMap((row) => row.kid?.value ?? []));
   const cmmd = columnDecimals(all.flatMap((row) => row.cmmd?.value ?? []));
+  const isEmbedded = all.some(({ similarity }) => similarity !== undefined);
+  const hasDistances = all.some((row) => row.kid !== undefined);
   const figures = (
     row: EvaluationRow | FloorRow,
     wins: Html,
   ): Html => html`<td>${formatNumber(row.score.mean, scores)}</td>
-<td>${formatNumber(row.score.median, scores)}</td><td>${row.similarity === undefined ? "–" : formatNumber(row.similarity, similarities)}</td>${wins}
-${measuredCells(row.kid, kid)}${measuredCells(row.cmmd, cmmd)}`;
+<td>${formatNumber(row.score.median, scores)}</td>${
+    isEmbedded && html`<td>${row.similarity === undefined ? "–" : formatNumber(row.similarity, similarities)}</td>`
+  }${wins}
+${hasDistances && [measuredCells(row.kid, kid), measuredCells(row.cmmd, cmmd)]}`;
   return html`<div class="scroll"><table class="figures results">
 <thead><tr><th scope="col">Checkpoint</th><th scope="col">Steps</th><th scope="col">Score&nbsp;↑<small>mean</small></th>
-<th scope="col"><small>median</small></th><th scope="col">Similarity&nbsp;↑</th><th scope="col" colspan="2">Wins over ${baseline}&nbsp;↑</th>
-<th scope="col" colspan="2">KID&nbsp;↓</th><th scope="col" colspan="2">CMMD&nbsp;↓</th></tr></thead>
+<th scope="col"><small>median</small></th>${isEmbedded && html`<th scope="col">Similarity&nbsp;↑</th>`}<th scope="col" colspan="2">Wins over ${baseline}&nbsp;↑</th>
+${hasDistances && html`<th scope="col" colspan="2">KID&nbsp;↓</th><th scope="col" colspan="2">CMMD&nbsp;↓</th>`}</tr></thead>
 <tbody>${rows.map(
     (row, i) => html`<tr><th scope="row" class="${seriesClass(i)}"><i class="swatch"></i>${row.name}
 <code title="${row.digest}">${shortDigest(row.digest)}</code></th><td>${row.steps}</td>
@@ -67,38 +81,6 @@ ${
 ${figures(floor, floor.winRate === undefined ? noCells() : shareCells(floor.winRate))}</tr></tfoot>`
 }
 </table></div>`;
-}
-
-/** Every scorer side by side, with the average that the paper reports. */
-function scorersTable({ checkpoints, scorers, baseline }: Report): Html {
-  const columns = scorers.map((scorer, i) => ({ scorer, results: resultsOf(scorer, i, checkpoints) }));
-  return html`<h3>All scorers</h3><div class="scroll"><table class="figures scorers">
-<thead><tr><th scope="col" rowspan="2">Checkpoint</th>${columns.map(({ scorer }) => html`<th scope="colgroup" colspan="3">${scorer.name}</th>`)}
-<th scope="colgroup" colspan="2">Average</th></tr>
-<tr>${columns.map(() => html`<th scope="col"><small>mean</small></th><th scope="col"><small>median</small></th><th scope="col"><small>wins</small></th>`)}
-<th scope="col"><small>mean</small></th><th scope="col"><small>median</small></th></tr></thead>
-<tbody>${checkpoints.map((row, i) => {
-    const average = averageOfScores(columns.map(({ results }) => results[i]!));
-    return html`<tr><th scope="row" class="${seriesClass(i)}"><i class="swatch"></i>${row.name}</th>
-${columns.map(({ results }) => scorerCells(results, i, row.name === baseline))}
-<td>${formatNumber(average.mean, 3)}</td><td>${formatNumber(average.median, 3)}</td></tr>`;
-  })}</tbody></table></div>`;
-}
-
-type Result = NonNullable<ReportScorer["results"]>[number];
-
-function resultsOf(scorer: ReportScorer, index: number, rows: readonly EvaluationRow[]): readonly Result[] {
-  const fromRows = index === 0 ? rows.map(({ score, winRate }) => ({ ...score, winRate })) : [];
-  const results = scorer.results ?? fromRows;
-  if (results.length === rows.length) return results;
-  throw new SpinError("invalid", `scorer ${scorer.name} has ${results.length} results for ${rows.length} checkpoints`);
-}
-
-function scorerCells(results: readonly Result[], i: number, isBaseline: boolean): Html {
-  const decimals = columnDecimals(results.flatMap(({ mean, median }) => [mean, median]));
-  const { mean, median, winRate } = results[i]!;
-  return html`<td>${formatNumber(mean, decimals)}</td><td>${formatNumber(median, decimals)}</td>
-<td>${isBaseline ? "–" : emphasised(winRate, formatPercent(winRate.value))}</td>`;
 }
 
 function comparisonsTable(comparisons: readonly ReportComparison[]): Html {

@@ -37,7 +37,9 @@ code { font: 0.86em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mo
 .s0 { --c: var(--series-0); } .s1 { --c: var(--series-1); } .s2 { --c: var(--series-2); } .s3 { --c: var(--series-3); }
 .s4 { --c: var(--series-4); } .s5 { --c: var(--series-5); } .s6 { --c: var(--series-6); } .s7 { --c: var(--series-7); }
 .neutral { --c: transparent; }
+.k0 { --c: var(--series-0); } .k1 { --c: var(--series-2); } .k2 { --c: var(--series-3); } .k3 { --c: var(--rule); } .k4 { --c: var(--series-1); } .k5 { --c: var(--series-4); } .k6 { --c: var(--series-5); }
 .swatch { display: inline-block; width: 9px; height: 9px; margin-right: 8px; border-radius: 50%; background: var(--c); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.swatch.square { border-radius: 2px; }
 .neutral .swatch { border: 1.5px solid var(--soft); }
 
 .scroll { overflow-x: auto; }
@@ -49,8 +51,8 @@ table { border-collapse: collapse; }
 .figures thead th[colspan] { text-align: left; }
 .figures thead th[scope="colgroup"] { text-align: center; border-bottom: 1px solid var(--rule); }
 .figures thead tr + tr th:first-child { padding-left: 20px; text-align: right; }
-.figures.scorers th, .figures.scorers td { padding-left: 14px; }
-.figures.scorers th[scope="row"] { padding-left: 0; }
+.figures.paper { width: auto; min-width: 50%; }
+.figures u { text-underline-offset: 3px; }
 .figures small { display: block; font-size: 12px; color: var(--soft); }
 .figures tbody tr + tr > * { border-top: 1px solid var(--faint); }
 .figures tbody th { font-weight: 600; }
@@ -75,6 +77,16 @@ figure { margin: 0; }
 .chart circle { fill: var(--c); stroke: var(--paper); stroke-width: 1.5; }
 .chart text.name { font-size: 13px; font-weight: 600; fill: var(--c); paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
 .chart text.reference-label { paint-order: stroke; stroke: var(--paper); stroke-width: 3px; }
+.fill { fill: var(--c); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+.whisker { stroke: var(--ink); stroke-width: 1.25; fill: none; }
+.area { fill: var(--c); fill-opacity: 0.08; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; }
+.grid polygon { fill: none; stroke: var(--faint); }
+.chart .axis-name { font-size: 12px; font-weight: 600; fill: var(--ink); }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(460px, 100%), 1fr)); gap: 16px; }
+.chart text.lane { font-size: 12.5px; fill: var(--ink); }
+.chart text.in { font-size: 11.5px; fill: var(--paper); }
+.timeline svg { max-width: none; }
+.legend.wrap { display: flex; flex-wrap: wrap; gap: 4px 16px; margin: 10px 0 0; font-size: 13px; }
 .legend { display: inline-flex; gap: 12px; color: var(--soft); }
 .legend svg { display: inline-block; margin-right: 5px; vertical-align: 1px; }
 .charts { display: grid; grid-template-columns: repeat(4, minmax(0, 272px)); gap: 16px 10px; }
@@ -119,8 +131,10 @@ dl + dl { margin-top: 6px; }
   .figures thead th, .figures small, .figures .interval { font-size: 7.5pt; }
   .figures th, .figures td { padding: 5px 0 5px 10px; }
   .figures .interval { padding-left: 4px; }
-  .figures.scorers, .figures.scorers small { font-size: 6.5pt; }
-  .figures.scorers td, .figures.scorers thead th { padding-left: 5px; }
+  .figures.paper { font-size: 7.5pt; }
+  .figures.paper td, .figures.paper thead th { padding-left: 6px; }
+  .panels { grid-template-columns: 1fr 1fr; }
+  .timeline svg { width: 100%; }
   .figures tbody th code { display: none; }
   .note { font-size: 8.5pt; max-width: none; }
   dl { font-size: 7.5pt; max-width: none; }

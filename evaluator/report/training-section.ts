@@ -1,9 +1,9 @@
 import { type Html, html } from "./html.js";
-import { type Point, renderLineChart } from "./line-chart.js";
+import { type LineChart, type Point, renderLineChart } from "./line-chart.js";
 import type { IterationCurve, StepPoint } from "./report.js";
 import { seriesClassOf } from "./series.js";
 
-/** Loss, margin, implicit accuracy and errors of every iteration, one row of charts each. */
+/** Loss, margin, implicit accuracy, errors, norms and saturation of every iteration, as far as its steps tell them. */
 export function renderTraining(iterations: readonly IterationCurve[], checkpoints: readonly string[]): Html {
   return html`<section><h2>Training</h2>
 ${iterations.map(
@@ -19,13 +19,24 @@ opponent does. Real falling and synthetic rising is self-play at work; both risi
 }
 
 function charts({ opponent, steps }: IterationCurve, className: string): Html[] {
-  const points = (field: keyof StepPoint): Point[] => steps.map((step) => [step.step, step[field]]);
+  const points = (field: keyof StepPoint): Point[] =>
+    steps.flatMap((step) => (step[field] === undefined ? [] : [[step.step, step[field]] as const]));
   const one = (title: string, field: keyof StepPoint) => ({
     title,
     spokenTitle: title,
     series: [{ label: title, className, points: points(field) }],
   });
-  if (opponent === undefined) return [renderLineChart(one("Loss", "loss"))];
+  /** Only where steps tell it: trainers of other versions do not. */
+  const optional = (chart: LineChart): Html[] =>
+    chart.series.every((series) => series.points.length === 0) ? [] : [renderLineChart(chart)];
+  const health = [
+    ...optional(one("Gradient norm", "gradNorm")),
+    ...optional(one("Update norm", "updateNorm")),
+    ...(opponent === undefined
+      ? []
+      : optional({ ...one("Saturated share", "saturatedShare"), domain: [0, 1] as const })),
+  ];
+  if (opponent === undefined) return [renderLineChart(one("Loss", "loss")), ...health];
   return [
     renderLineChart({ ...one("Loss", "loss"), reference: { value: Math.LN2, label: "ln 2" } }),
     renderLineChart({ ...one("Margin", "margin"), reference: { value: 0 } }),
@@ -43,5 +54,6 @@ function charts({ opponent, steps }: IterationCurve, className: string): Html[] 
       ],
       reference: { value: 0 },
     }),
+    ...health,
   ];
 }

@@ -73,6 +73,19 @@ test("a run of two iterations is told step by step, found again by the same comm
   expect(await readFile(report, "utf8")).toContain("spin-2");
 }, 300_000);
 
+test("whole trajectories are trained on through the command line, and without noise the trainer says why not", async () => {
+  const { trainer } = await startServices();
+  const exact = ["--objective", "spin-exact", "--lambda", "0.01", "--error-space", "mu", "--reduction", "sum"];
+  const done = await commandLine("run", "--trainer", trainer, ...SMALL, ...exact);
+  expect(done).toMatchObject({ code: 0, err: "" });
+  const lines = done.out.trimEnd().split("\n");
+  expect(lines[1]).toMatch(/^spin-exact-1 1\/2 {2}loss 0\.6931 {2}margin \+0\.000/);
+  expect(lines[3]).toMatch(/^spin-exact-1 is sha256:/);
+  const silent = await commandLine("run", "--trainer", trainer, ...SMALL, ...exact, "--eta", "0");
+  expect(silent.code).toBe(1);
+  expect(silent.err).toContain("σ_t is 0 without noise");
+}, 300_000);
+
 test("checkpoints by name and by digest are compared in a table", async () => {
   const { evaluator } = await startServices();
   const flags = ["--prompts", "emoji/winners", "--max-prompts", "4", "--steps", "2", "--guidance", "2"];

@@ -7,7 +7,7 @@ import type { RpcChannel } from "../../core/service/client.js";
 import { CheckpointServiceService } from "../../proto/gen/spin/v1/checkpoint_service.js";
 import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
-import type { IterationSpec } from "../../proto/gen/spin/v1/training.js";
+import { DpoLoss, type IterationSpec } from "../../proto/gen/spin/v1/training.js";
 import { channelTo, freePorts, startTestGenerator, startTestTrainer } from "../support/services.js";
 import { useTemporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
@@ -102,7 +102,7 @@ test("a checkpoint is the base's pipeline with other UNet weights, whole, and te
   expect(globalNorm(Float32Array.from(change)) / way).toBeLessThan(1.001);
 });
 
-test.each(["spin", "spinRenoised", "dpo"] as const)(
+test.each(["spin", "spinExact", "spinRenoised", "dpo"] as const)(
   "%s begins without a margin at ln 2, and then moves",
   async (objective) => {
     const channel = await start("one", 1);
@@ -121,6 +121,72 @@ test.each(["spin", "spinRenoised", "dpo"] as const)(
     }
   },
 );
+
+test("whole trajectories give the same steps however they are cut into micro-batches", async () => {
+  const channel = await start("one", 1);
+  const told: number[][] = [];
+  for (const microBatchSize of [1, 4, 0]) {
+    const { runId } = await createRun(channel, `run-${microBatchSize}`);
+    const { steps } = await iterate(
+      channel,
+      runId,
+      `cut-${microBatchSize}`,
+      smallSpec("spinExact", { microBatchSize }),
+    );
+    told.push(steps.flatMap(({ loss, margin, gradNorm }) => [loss, margin, gradNorm]));
+  }
+  expect(told[0]).toHaveLength(9);
+  for (const other of told.slice(1))
+    other.forEach((value, i) => {
+      expect(value / told[0]![i]!).toBeCloseTo(1, 2);
+    });
+});
+
+test("earlier opponents draw their share of the second iteration's samples, which then begins at ln 2 as ever", async () => {
+  const channel = await start("one", 1);
+  const digests: string[] = [];
+  for (const earlierShare of [0, 0.5]) {
+    for (const objective of ["spin", "spinRenoised"] as const) {
+      const { runId } = await createRun(channel, `run-${objective}-${earlierShare}`);
+      const spec = smallSpec(objective, { numSteps: 2, earlierShare });
+      succeeded(await iterate(channel, runId, `${runId}-1`, spec));
+      const second = await iterate(channel, runId, `${runId}-2`, spec);
+      digests.push(succeeded(second));
+      expect(second.steps[0]!.loss).toBeCloseTo(Math.LN2, 3);
+      expect(Math.abs(second.steps[0]!.syntheticErrorChange)).toBeLessThan(1e-5);
+    }
+  }
+  expect(new Set(digests).size).toBe(4);
+});
+
+test("an iteration that diverges ends with the signal's name, and its steps are told", async () => {
+  const channel = await start("one", 1);
+  const { runId } = await createRun(channel);
+  const { iteration, steps } = await iterate(
+    channel,
+    runId,
+    "first",
+    smallSpec("spin", {
+      numSteps: 30,
+      optimizer: { ...smallSpec("spin").optimizer!, learningRate: 0.5 },
+      divergenceStop: { patience: 2, realErrorRise: 0.05 },
+    }),
+  );
+  expect(iteration.state).toBe(JobState.JOB_STATE_FAILED);
+  expect(iteration.failure).toMatchObject({ reason: "DIVERGED", message: expect.stringContaining("REAL_ERROR") });
+  expect(steps.length).toBeGreaterThan(1);
+  expect(steps.length).toBeLessThan(30);
+});
+
+test.each([DpoLoss.DPO_LOSS_HINGE, DpoLoss.DPO_LOSS_IPO])("Diffusion-DPO trains with loss %i too", async (loss) => {
+  const channel = await start("one", 1);
+  const { runId } = await createRun(channel);
+  const objective = { $case: "dpo", value: { beta: 200, loss } } as const;
+  const { iteration, steps } = await iterate(channel, runId, "first", smallSpec("dpo", { objective }));
+  expect(iteration.failure).toBeUndefined();
+  expect(steps[0]!.loss).toBeCloseTo(loss === DpoLoss.DPO_LOSS_HINGE ? 1 : 25, 2);
+  expect(Math.abs(steps[2]!.margin)).toBeGreaterThan(0.01);
+});
 
 test("supervised fine-tuning lowers the error, without a margin", async () => {
   const channel = await start("one", 1);

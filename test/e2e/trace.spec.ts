@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { readSpans } from "../../bench/streaming-cost/read-spans.js";
 import { streamingCost } from "../../bench/streaming-cost/streaming-cost.js";
+import { readSpans } from "../../core/service/read-spans.js";
 import { withSpan } from "../../core/service/tracing.js";
 import { channelTo, freePorts, startTestGenerator, startTestTrainer } from "../support/services.js";
 import { type Span, spansOf } from "../support/spans.js";

@@ -55,6 +55,18 @@ test("values are compared within tolerances inside lists and tables, and exactly
   expect(await judge(wanted, { values: { table: { a: [1, 2], b: "text" } } })).toEqual(["value exact: not computed"]);
 });
 
+test("fractions marked exact beside a loss have the loss's tolerances; whole numbers and words have none", async () => {
+  const loss = { expected: 1.5, rtol: 0, atol: 0.01 };
+  const copy = { expected: { value: 1.5, steps: 5, holds: true }, exact: true };
+  const wanted = caseOf({ values: { loss, copy } });
+  const faults = (change: object) =>
+    judge(wanted, { values: { loss: 1.5, copy: { value: 1.5, steps: 5, holds: true, ...change } } });
+  expect(await faults({ value: 1.505 })).toEqual([]);
+  expect(await faults({ value: 1.52 })).toHaveLength(1);
+  expect(await faults({ steps: 5.001 })).toHaveLength(1);
+  expect(await faults({ holds: false })).toHaveLength(1);
+});
+
 test("a handler's failed check and a case in which nothing was compared fail", async () => {
   expect(await judge(caseOf({}), { checks: { "a.bin": "was accepted", "b.bin": undefined } })).toEqual([
     "a.bin: was accepted",

@@ -21,3 +21,13 @@ export function useSharedFolder(): () => string {
   afterAll(() => rm(folder, { recursive: true, force: true }));
   return () => folder;
 }
+
+/** Works in an empty folder, removed afterwards. */
+export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "spin-test-"));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -9,7 +9,13 @@ import {
   TrainerServiceService,
   type WatchIterationResponse,
 } from "../../proto/gen/spin/v1/trainer_service.js";
-import { ErrorReduction, ErrorSpace, IterationSpec, type StepMetrics } from "../../proto/gen/spin/v1/training.js";
+import {
+  DpoLoss,
+  ErrorReduction,
+  ErrorSpace,
+  IterationSpec,
+  type StepMetrics,
+} from "../../proto/gen/spin/v1/training.js";
 
 /** Small settings for iterations of the tiny model, and the calls that run them. */
 
@@ -41,21 +47,30 @@ const OBJECTIVES: Readonly<Record<string, NonNullable<IterationSpec["objective"]
       reduction: ErrorReduction.ERROR_REDUCTION_SUM,
     },
   },
+  spinExact: {
+    $case: "spinExact",
+    value: {
+      lambda: 0.002,
+      errorSpace: ErrorSpace.ERROR_SPACE_MU,
+      reduction: ErrorReduction.ERROR_REDUCTION_SUM,
+    },
+  },
   spinRenoised: { $case: "spinRenoised", value: { beta: 200 } },
   sft: { $case: "sft", value: {} },
-  dpo: { $case: "dpo", value: { beta: 200 } },
+  dpo: { $case: "dpo", value: { beta: 200, loss: DpoLoss.DPO_LOSS_UNSPECIFIED } },
 };
 
 /** Three optimiser steps over four samples of two draws, in two micro-batches each. */
 export function smallSpec(
-  objective: "spin" | "spinRenoised" | "sft" | "dpo",
+  objective: "spin" | "spinExact" | "spinRenoised" | "sft" | "dpo",
   change: Partial<IterationSpec> = {},
 ): IterationSpec {
-  const isSampled = objective === "spin" || objective === "spinRenoised";
+  const sampling = objective === "sft" || objective === "dpo" ? { ...SAMPLING, sampler: undefined } : SAMPLING;
+  const everyStep = { timestepChoice: TimestepChoice.TIMESTEP_CHOICE_ALL, drawsPerSample: 5 };
   return IterationSpec.fromPartial({
     displayName: objective,
     objective: OBJECTIVES[objective],
-    sampling: isSampled ? SAMPLING : { ...SAMPLING, sampler: undefined },
+    sampling: objective === "spinExact" ? { ...sampling, ...everyStep } : sampling,
     optimizer: { learningRate: 1e-3 },
     numSteps: 3,
     batchSize: 4,

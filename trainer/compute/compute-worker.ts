@@ -16,6 +16,13 @@ export interface SaveRequest {
   readonly dtype: WeightsDtype;
 }
 
+/** Micro-batches that whole trajectories fill. */
+export interface TrajectoriesRequest {
+  readonly microBatches: readonly Feeds[];
+  /** Draws of each trajectory. */
+  readonly numSteps: number;
+}
+
 /** What the main thread may ask; weights never cross. Called in this order, one iteration per worker. */
 export type ComputeMethods = {
   /** Opens the folder of θ_k. */
@@ -24,6 +31,8 @@ export type ComputeMethods = {
   build(options: BuildOptions): Promise<void>;
   /** Adds a micro-batch to the step at hand. */
   add(feeds: Feeds): Promise<MicroBatchResult>;
+  /** Adds whole trajectories to the step at hand. */
+  addTrajectories(request: TrajectoriesRequest, signal: AbortSignal): Promise<MicroBatchResult>;
   /** Ends the step. */
   update(options: UpdateOptions): Promise<UpdateResult>;
   /** Writes θ as a checkpoint, with its lineage beside it. */
@@ -46,6 +55,7 @@ const methods: ComputeMethods = {
   },
   build: (options) => opened().build(options),
   add: (feeds) => opened().add(feeds),
+  addTrajectories: ({ microBatches, numSteps }, signal) => opened().addTrajectories(microBatches, numSteps, signal),
   update: async (options) => opened().update(options),
   save: ({ target, lineage, dtype }) =>
     opened().save(target, dtype, async (folder) => {

@@ -9,9 +9,10 @@ import { roundingNorm } from "../../core/checkpoint/rounding.js";
 import {
   buildObjective,
   type Denoise,
-  type ObjectiveSettings,
+  type ObjectiveForm,
   type ObjectiveShapes,
 } from "../../core/diffusion/objectives/objective.js";
+import { addTrajectories } from "../../core/diffusion/objectives/spin-exact.js";
 import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
 import type { SessionOptions } from "../../core/graph/session.js";
@@ -20,6 +21,7 @@ import { vaeFactor } from "../../core/models/vae/config.js";
 import type { Feeds, Outputs, Training, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
 import { addedWidths } from "../../core/runtime/conditions.js";
 import { createUnetTraining } from "../../core/runtime/unet-training.js";
+import { cancelled } from "../../core/runtime/worker-host.js";
 import { Adapter, type AdapterOptions } from "./adapter.js";
 
 /** What the trainer must know of a model before any draws come. */
@@ -42,21 +44,21 @@ export interface ModelFacts {
 
 /** How the graph is built. */
 export interface BuildOptions {
-  readonly kind: ObjectiveSettings["kind"];
+  readonly objective: ObjectiveForm;
   readonly shapes: ObjectiveShapes;
   readonly session: Pick<SessionOptions, "threads" | "device">;
   /** Trains an adapter in place of all weights. */
   readonly adapter?: AdapterOptions;
 }
 
-/** Of one micro-batch of M draws. */
+/** Of one micro-batch of M draws, or of the micro-batches of whole trajectories. */
 export interface MicroBatchResult {
   readonly loss: number;
   /** Mean squared errors of θ on the real side, [M]. */
   readonly realError: Float32Array;
   /** On the synthetic side, [M]; absent for SFT, as the next. */
   readonly syntheticError?: Float32Array;
-  /** Arguments of the logistic, [M]. */
+  /** Margins, [M]; of whole trajectories, one for each. */
   readonly inside?: Float32Array;
 }
 
@@ -100,10 +102,10 @@ export class Learner {
   }
 
   /** Makes the graph and reads the weights. @throws SpinError as `Adapter.start` and `createUnetTraining` */
-  async build({ kind, shapes, session, adapter }: BuildOptions): Promise<void> {
+  async build({ objective: form, shapes, session, adapter }: BuildOptions): Promise<void> {
     this.#adapter = adapter && (await Adapter.start(this.#model.path, adapter));
     const network = requireComponent(this.#adapter?.model ?? this.#model, "unet");
-    const objective = (denoise: Denoise) => buildObjective({ kind }, denoise, shapes);
+    const objective = (denoise: Denoise) => buildObjective(form, denoise, shapes);
     this.#training = await createUnetTraining(network, objective, { session, lora: this.#adapter?.initial });
   }
 
@@ -119,7 +121,18 @@ export class Learner {
     };
   }
 
-  /** Ends the step. @throws SpinError "invalid" for a gradient that is not finite */
+  /**
+   * Adds whole trajectories to the step at hand, by equation 4.8's two passes.
+   * @param numSteps draws of each
+   * @param signal checked between two runs of the graph
+   */
+  addTrajectories(microBatches: readonly Feeds[], numSteps: number, signal: AbortSignal): Promise<MicroBatchResult> {
+    return addTrajectories(this.#built(), microBatches, numSteps, () => {
+      if (signal.aborted) throw cancelled("the step");
+    });
+  }
+
+  /** Ends the step. @throws SpinError "diverged" for a gradient that is not finite */
   update(options: UpdateOptions): UpdateResult {
     const result = this.#built().update(options);
     this.#travelled += result.updateNorm;

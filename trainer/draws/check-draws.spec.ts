@@ -104,6 +104,17 @@ describe("on a trajectory", () => {
       [301, -1],
     ]),
   };
+  test("of which every step is drawn, another step or order is refused", () => {
+    const all = { ...trajectory, everyTimestep: [901, 601] };
+    const draws = (timesteps: number[]) =>
+      at(
+        timesteps,
+        timesteps.map((t) => t - 300),
+      );
+    expect(() => checkDraws(draws([901, 601, 901, 601, 901, 601]), 0, all)).not.toThrow();
+    expect(() => checkDraws(draws([901, 601, 601, 901, 901, 601]), 0, all)).toThrow("expected 901 at 2, got 601");
+  });
+
   const at = (timesteps: number[], previous: number[]) => ({
     ...drawBatch(0),
     timesteps: encodeTensor([COUNT], Int32Array.from(timesteps)),

@@ -42,6 +42,8 @@ export interface Expected {
   readonly numTrainTimesteps: number;
   /** The trajectory's next timestep by timestep; undefined where any timestep will do. */
   readonly nextTimestep?: ReadonlyMap<number, number>;
+  /** Timesteps of each sample's draws, in order; undefined where they are chosen at random. */
+  readonly everyTimestep?: readonly number[];
 }
 
 /**
@@ -103,10 +105,16 @@ function decodeSide(side: DrawSide | undefined, field: string, shape: number[], 
   return { noisyLatents, target, referenceError };
 }
 
-function checkTimesteps(timesteps: Int32Array, batch: DrawBatch, { numTrainTimesteps, nextTimestep }: Expected): void {
+function checkTimesteps(timesteps: Int32Array, batch: DrawBatch, expected: Expected): void {
+  const { numTrainTimesteps, nextTimestep, everyTimestep } = expected;
   const outside = timesteps.findIndex((t) => t < 0 || t >= numTrainTimesteps);
   if (outside >= 0) {
     throw refused("batch.timesteps", `0 to ${numTrainTimesteps - 1}`, `${timesteps[outside]} at ${outside}`);
+  }
+  const misplaced = everyTimestep && timesteps.findIndex((t, i) => t !== everyTimestep[i % everyTimestep.length]);
+  if (misplaced !== undefined && misplaced >= 0) {
+    const wanted = everyTimestep![misplaced % everyTimestep!.length];
+    throw refused("batch.timesteps", `${wanted} at ${misplaced}`, String(timesteps[misplaced]));
   }
   if (nextTimestep === undefined) return;
   const field = "batch.previous_timesteps";

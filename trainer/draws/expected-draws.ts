@@ -1,10 +1,11 @@
 import { alphasCumprod } from "../../core/diffusion/noise-schedule.js";
-import { drawWeights, type ObjectiveSettings } from "../../core/diffusion/objectives/objective.js";
+import type { MarginLoss } from "../../core/diffusion/objectives/margin-loss.js";
+import { drawWeights, marginLossFor, type ObjectiveSettings } from "../../core/diffusion/objectives/objective.js";
 import { samplingTimesteps } from "../../core/diffusion/timestep-spacing.js";
 import { type TargetType, type TrajectoryStep, trajectorySteps } from "../../core/diffusion/trajectory.js";
 import { SpinError } from "../../core/errors.js";
 import { samplingSpecDigest } from "../../core/service/digests.js";
-import { SampleForm, type SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
+import { SampleForm, type SamplingSpec, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
 import type { ModelFacts } from "../compute/learner.js";
 import type { Expected } from "./check-draws.js";
 
@@ -12,6 +13,8 @@ import type { Expected } from "./check-draws.js";
 export interface DrawPlan extends Expected {
   /** The objective's weight of a draw by its timestep; undefined for SFT. */
   readonly weightOf: ((timestep: number) => number) | undefined;
+  /** What the objective makes of a margin; undefined for SFT. */
+  readonly lossOfMargin: MarginLoss | undefined;
 }
 
 /** @throws SpinError "invalid" where the model does not suit the job: its prediction type, its size, its schedule */
@@ -20,6 +23,7 @@ export function planDraws(spec: SamplingSpec, objective: ObjectiveSettings, fact
   const latent = latentShape(facts, spec.settings!.image!.resolution);
   const targetType = targetTypeOf(scheduler.predictionType);
   const isTrajectory = spec.form === SampleForm.SAMPLE_FORM_TRAJECTORY;
+  const isComplete = spec.settings!.timestepChoice === TimestepChoice.TIMESTEP_CHOICE_ALL;
   const steps = isTrajectory ? stepsOf(spec, facts) : [];
   const latentSize = latent[0] * latent[1] * latent[2];
   const trajectory = () => ({ steps, targetType, latentSize });
@@ -32,7 +36,9 @@ export function planDraws(spec: SamplingSpec, objective: ObjectiveSettings, fact
     added,
     numTrainTimesteps: scheduler.numTrainTimesteps,
     nextTimestep: isTrajectory ? new Map(steps.map((step) => [step.timestep, step.timestepPrev])) : undefined,
+    everyTimestep: isComplete ? steps.map((step) => step.timestep) : undefined,
     weightOf: weights,
+    lossOfMargin: marginLossFor(objective),
   };
 }
 

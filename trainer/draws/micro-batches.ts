@@ -1,3 +1,4 @@
+import { joinFloats } from "../../core/join-floats.js";
 import type { Draws, Side } from "./check-draws.js";
 
 /** M draws as the training graph takes them, and what the figures of the step need of them. */
@@ -15,6 +16,14 @@ export interface References {
   readonly real: Float32Array;
   readonly synthetic: Float32Array;
   readonly weight: Float32Array;
+}
+
+/** The references of several micro-batches, one behind another; undefined for SFT. */
+export function joinReferences(batches: readonly MicroBatch[]): References | undefined {
+  const [first, ...more] = batches.map(({ references }) => references);
+  if (first === undefined || more.length === 0) return first;
+  const joined = (part: keyof References) => joinFloats(batches.map(({ references }) => references![part]));
+  return { real: joined("real"), synthetic: joined("synthetic"), weight: joined("weight") };
 }
 
 /**

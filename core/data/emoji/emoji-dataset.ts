@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
-import { SpinError } from "../../errors.js";
+import { at } from "../at.js";
+import { cleanReport, type DataReport } from "../data-report.js";
 import type { Dataset, PreferenceDataset, Split } from "../dataset.js";
 import type { Concept, EmojiStyle } from "./captions.js";
 import { emojiSvg, renderEmoji } from "./render.js";
@@ -30,15 +31,18 @@ interface Picture {
 export async function openEmojiDataset(split: Split, variant: EmojiVariant): Promise<Dataset> {
   const pictures = picturesOf(conceptsOf(split), STYLES[variant]);
   const name = `emoji/${split}/${variant}`;
+  const digest = await digestOf(pictures);
   return {
     name,
-    digest: await digestOf(pictures),
+    digest,
     size: pictures.length,
     split,
     flippable: false,
+    report: reportOf(pictures),
+    files: [],
     item(index) {
       const { caption, style, icon } = at(pictures, index, name);
-      return { caption, image: () => renderEmoji(style, icon) };
+      return { caption, key: `${digest} ${index}`, image: () => renderEmoji(style, icon) };
     },
   };
 }
@@ -47,16 +51,20 @@ export async function openEmojiDataset(split: Split, variant: EmojiVariant): Pro
 export async function openEmojiPreferences(split: Split): Promise<PreferenceDataset> {
   const concepts = conceptsOf(split);
   const name = `emoji/${split}`;
+  const digest = await digestOf(picturesOf(concepts, STYLES.mixed));
   return {
     name,
-    digest: await digestOf(picturesOf(concepts, STYLES.mixed)),
+    digest,
     size: concepts.length,
     split,
     flippable: false,
+    report: reportOf(concepts),
+    files: [],
     pair(index) {
       const { caption, icons } = at(concepts, index, name);
       return {
         caption,
+        keys: [`${digest} ${2 * index}`, `${digest} ${2 * index + 1}`],
         winner: () => renderEmoji("fluent", icons.fluent),
         loser: () => renderEmoji("noto", icons.noto),
       };
@@ -68,14 +76,11 @@ function picturesOf(concepts: readonly Concept[], styles: readonly EmojiStyle[])
   return concepts.flatMap(({ caption, icons }) => styles.map((style) => ({ caption, style, icon: icons[style] })));
 }
 
-function at<T>(items: readonly T[], index: number, name: string): T {
-  const item = items[index];
-  if (item === undefined) {
-    throw new SpinError("invalid", `${name} has the indices 0 to ${items.length - 1}, not ${index}`, {
-      field: "index",
-    });
-  }
-  return item;
+function reportOf(items: readonly { readonly caption: string }[]): DataReport {
+  return cleanReport(
+    "built-in",
+    items.map(({ caption }) => caption),
+  );
 }
 
 /**

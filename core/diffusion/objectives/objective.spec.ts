@@ -7,7 +7,8 @@ import { alphasCumprod } from "../noise-schedule.js";
 import { createPhiloxStream } from "../philox.js";
 import { samplingTimesteps } from "../timestep-spacing.js";
 import { trajectorySteps } from "../trajectory.js";
-import { buildObjective, type Denoise, drawWeights, type ObjectiveSettings } from "./objective.js";
+import { type MarginLoss, marginLossOf } from "./margin-loss.js";
+import { buildObjective, type Denoise, drawWeights, type ObjectiveForm, type ObjectiveSettings } from "./objective.js";
 import type { SpinSettings, Trajectory } from "./spin-approximate.js";
 
 const SHAPES = { batch: 2, latent: [3, 4, 4], tokens: 5, width: 6 } as const;
@@ -95,6 +96,30 @@ describe.each(PAIR_KINDS)("the objective %s", (kind) => {
       expect(slope).toBeCloseTo(expected, 3);
     }
     await training.release();
+  });
+});
+
+describe.each<[MarginLoss, number]>([
+  [{ kind: "hinge" }, 1],
+  [{ kind: "ipo", tau: 0.5 }, 1],
+])("Diffusion-DPO with the loss %j", (loss, atZero) => {
+  test("is that loss of the same margin, also without one", async () => {
+    const create = (form: ObjectiveForm) =>
+      Training.create(
+        (p) => buildObjective(form, denoiser(p), SHAPES),
+        (name, shape) => new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(name.length / 100),
+      );
+    const [logistic, other] = [await create({ kind: "dpo" }), await create({ kind: "dpo", loss })];
+    const given = feeds();
+    const [[first], [second]] = [await logistic.accumulate([given]), await other.accumulate([given])];
+    expect(values(second!.inside)).toEqual(values(first!.inside));
+    const expected = values(second!.inside).reduce((sum, z) => sum + marginLossOf(loss, z), 0) / batch;
+    expect(second!.loss![0]! / expected).toBeCloseTo(1, 5);
+    const own = { real_reference: second!.real_error!, synthetic_reference: second!.synthetic_error! };
+    const [begun] = await other.accumulate([{ ...given, ...own }]);
+    expect(begun!.loss![0]).toBe(atZero);
+    await logistic.release();
+    await other.release();
   });
 });
 

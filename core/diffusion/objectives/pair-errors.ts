@@ -17,8 +17,8 @@ export interface PairErrors {
 
 /** A loss on pairs. */
 export interface PairLoss {
-  /** Scalar; ln 2 where θ = θ_k. */
+  /** Scalar; of the logistic, ln 2 where θ = θ_k. */
   readonly loss: Value;
-  /** Argument of the logistic, [B]: positive where θ tells real from synthetic better than θ_k does. */
+  /** The margin, argument of the loss, [B]: positive where θ tells real from synthetic better than θ_k does. */
   readonly inside: Value;
 }

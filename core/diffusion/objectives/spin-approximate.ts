@@ -2,6 +2,7 @@ import { SpinError } from "../../errors.js";
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
 import { errorFactor, type TargetType, type TrajectoryStep } from "../trajectory.js";
+import { LOGISTIC, marginLoss } from "./margin-loss.js";
 import type { PairErrors, PairLoss } from "./pair-errors.js";
 
 /** The settings of equation 4.9. A β means very different things in the two spaces and under the two reductions. */
@@ -30,10 +31,15 @@ export interface Trajectory {
  * @param weight β_t κ_t² of each draw, [B] (see {@link spinWeight}).
  */
 export function spinApproximate(errors: PairErrors, weight: Value): PairLoss {
+  const inside = spinMargin(errors, weight);
+  return { loss: ops.mean(marginLoss(LOGISTIC, inside)), inside };
+}
+
+/** −β_t A_t of each draw, [B]. */
+export function spinMargin(errors: PairErrors, weight: Value): Value {
   const real = ops.sub(errors.real, errors.realReference);
   const synthetic = ops.sub(errors.synthetic, errors.syntheticReference);
-  const inside = ops.neg(ops.mul(weight, ops.sub(real, synthetic)));
-  return { loss: ops.mean(ops.softplus(ops.neg(inside))), inside };
+  return ops.neg(ops.mul(weight, ops.sub(real, synthetic)));
 }
 
 /**
@@ -52,7 +58,7 @@ export function spinWeight(settings: SpinSettings, trajectory: Trajectory, times
       "invalid",
       `lambda ${beta.lambda} needs noise at every step, sigma is 0 at timestep ${timestep}`,
       {
-        field: "spin.lambda",
+        field: "lambda",
         remedy: "sample with eta above 0, or set a constant beta",
       },
     );

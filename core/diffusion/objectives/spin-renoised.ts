@@ -1,5 +1,6 @@
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
+import { LOGISTIC, marginLoss } from "./margin-loss.js";
 import type { PairErrors, PairLoss } from "./pair-errors.js";
 
 /**
@@ -9,11 +10,15 @@ import type { PairErrors, PairLoss } from "./pair-errors.js";
  * @param weight ½ β, [B] (see {@link renoisedWeight}).
  */
 export function spinRenoised(errors: PairErrors, weight: Value): PairLoss {
+  const inside = renoisedMargin(errors, weight);
+  return { loss: ops.mean(marginLoss(LOGISTIC, inside)), inside };
+}
+
+/** −½ β [(e − e') − (e_k − e'_k)], [B]. */
+export function renoisedMargin(errors: PairErrors, weight: Value): Value {
   const model = ops.sub(errors.real, errors.synthetic);
   const reference = ops.sub(errors.realReference, errors.syntheticReference);
-  const inside = ops.neg(ops.mul(weight, ops.sub(model, reference)));
-  // −log σ(z) = log(1 + e^(−z))
-  return { loss: ops.mean(ops.softplus(ops.neg(inside))), inside };
+  return ops.neg(ops.mul(weight, ops.sub(model, reference)));
 }
 
 /** The weight ½ β of every draw: β in the convention of Diffusion-DPO, whose own is 5000. */

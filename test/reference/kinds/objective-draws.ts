@@ -41,6 +41,13 @@ async function frozenModel(reference: ReferenceCase, shape: readonly number[]) {
   return {
     predict: (xt: Float32Array, timesteps: Float32Array) =>
       pipeline.denoise({ shape, data: xt }, timesteps, { states }),
+    /** Guided, where the case says so, and with the states alone. */
+    sampler: async () => {
+      const { guidance: scale } = reference.parameters as unknown as { readonly guidance: number };
+      if (scale === 1) return pipeline.denoiser({ states }, shape);
+      const uncond = { shape: statesShape, data: await reference.floats("in.uncond") };
+      return pipeline.denoiser({ states, guidance: { states: uncond, scale } }, shape);
+    },
     release: () => pipeline.release(),
   };
 }
@@ -111,12 +118,13 @@ export async function walkTrajectories(
   const zSynthetic = stepsOf(await reference.tensor("in.z_synthetic"));
   const own = [await reference.floats("in.noise_synthetic")];
   const synthetic: Side[] = [];
+  const sampler = await model.sampler();
   for (const [i, step] of steps.entries()) {
     const xt = own[i]!;
-    const prediction = await predict(xt, step);
-    const target = syntheticTarget(prediction, zSynthetic[i]!, step, "epsilon");
-    synthetic.push({ xt, target, reference: referenceErrors(target, prediction, batch) });
-    own.push(syntheticStep(xt, prediction, zSynthetic[i]!, step, "epsilon"));
+    const { guided, conditional } = await sampler(xt, step.timestep);
+    const target = syntheticTarget(guided, zSynthetic[i]!, step, "epsilon");
+    synthetic.push({ xt, target, reference: referenceErrors(target, conditional, batch) });
+    own.push(syntheticStep(xt, guided, zSynthetic[i]!, step, "epsilon"));
   }
   await model.release();
   return { real: { states, sides: real }, synthetic: { states: own, sides: synthetic } };

@@ -1,7 +1,15 @@
 import { openModelFolder, requireComponent } from "../../../core/checkpoint/model-folder.js";
-import { buildObjective, drawWeights, type ObjectiveSettings } from "../../../core/diffusion/objectives/objective.js";
+import { LOGISTIC, marginLossOf } from "../../../core/diffusion/objectives/margin-loss.js";
+import {
+  buildObjective,
+  drawWeights,
+  type ObjectiveSettings,
+  type PairSettings,
+} from "../../../core/diffusion/objectives/objective.js";
 import { type SpinSettings, spinWeight, type Trajectory } from "../../../core/diffusion/objectives/spin-approximate.js";
+import { addTrajectories, trajectoryMargins } from "../../../core/diffusion/objectives/spin-exact.js";
 import { type TargetType, trajectorySteps } from "../../../core/diffusion/trajectory.js";
+import { joinFloats } from "../../../core/join-floats.js";
 import { unet } from "../../../core/models/unet/unet.js";
 import { globalNorm } from "../../../core/nn/adamw.js";
 import { Training } from "../../../core/nn/training.js";
@@ -91,7 +99,6 @@ interface SpinParameters {
 
 async function spin(reference: ReferenceCase): Promise<CaseResult> {
   const { form, beta, lambda, reduction, steps, t_index } = reference.parameters as unknown as SpinParameters;
-  if (form !== "approximate") throw new Error(`no handler for the form ${form}`);
   const { shape } = await reference.tensor("in.x0");
   const [batch, ...latent] = shape as [number, ...number[]];
   const trajectory: Trajectory = {
@@ -100,15 +107,15 @@ async function spin(reference: ReferenceCase): Promise<CaseResult> {
     latentSize: latent.reduce((product, extent) => product * extent, 1),
   };
   const { real, synthetic } = await walkTrajectories(reference, trajectory.steps);
-  const settings = {
-    kind: "spin",
-    beta: lambda === null ? beta! : { lambda },
-    errorSpace: "mu",
-    reduction,
-  } as const;
+  const norms = { errorSpace: "mu", reduction } as const;
+  const settings: PairSettings =
+    form === "exact"
+      ? { kind: "spin-exact", beta: { lambda: lambda! }, ...norms }
+      : { kind: "spin", beta: lambda === null ? beta! : { lambda }, ...norms };
   const training = await createTraining(reference, settings);
   const common = await shared(reference);
   const weights = drawWeights(settings, () => trajectory);
+  /** Draws of each sample at a step of its own, one sample per row. */
   const feedsAt = (choice: readonly number[]): Feeds => {
     const side = ({ sides }: Walk): Side => ({
       xt: pickRows(
@@ -130,7 +137,8 @@ async function spin(reference: ReferenceCase): Promise<CaseResult> {
 
   const everyStep = steps.timesteps.map((_, i) => feedsAt(Array.from({ length: batch }, () => i)));
   const margins = new Float32Array(batch * everyStep.length);
-  for (const [i, outputs] of (await training.accumulate(everyStep)).entries()) {
+  for (const [i, feeds] of everyStep.entries()) {
+    const outputs = await training.evaluate(feeds);
     const toMu = spinWeight({ beta: 1, errorSpace: "mu", reduction }, trajectory, steps.timesteps[i]!);
     for (let n = 0; n < batch; n++) {
       const change = (error: Float32Array, { sides }: Walk) => error[n]! - sides[i]!.reference[n]!;
@@ -139,9 +147,9 @@ async function spin(reference: ReferenceCase): Promise<CaseResult> {
     }
   }
 
-  const { outputs, result } = await update(reference, training, t_index === null ? everyStep : [feedsAt(t_index)]);
-  const insides = outputs.map(({ inside }) => Array.from(inside!));
-  const inside = t_index === null ? insides[0]!.map((_, n) => insides.map((row) => row[n]!)) : insides[0]!;
+  const judged = await (form === "exact"
+    ? exact(reference, training, everyStep)
+    : approximate(reference, training, t_index === null ? everyStep : [feedsAt(t_index)]));
   const states = ({ states: all }: Walk): CaseTensor => ({
     shape: [batch, all.length, ...latent],
     data: Float32Array.from(
@@ -152,13 +160,58 @@ async function spin(reference: ReferenceCase): Promise<CaseResult> {
   });
   return {
     tensors: {
-      ...result.tensors,
+      ...judged.tensors,
       "out.real_trajectory": states(real),
       "out.synthetic_trajectory": states(synthetic),
       "out.A": { shape: [batch, everyStep.length], data: margins },
     },
-    values: { ...result.values, inside, accuracy: accuracy(insides.flat()) },
+    values: judged.values,
   };
+}
+
+/** Equation 4.9 at one step per sample, or at all of them. */
+async function approximate(reference: ReferenceCase, training: Training, microBatches: readonly Feeds[]) {
+  const { outputs, result } = await update(reference, training, microBatches);
+  const insides = outputs.map(({ inside }) => Array.from(inside!));
+  const common = { ...result.values, accuracy: accuracy(insides.flat()) };
+  if (microBatches.length === 1) return { ...result, values: { ...common, inside: insides[0]! } };
+  const inside = insides[0]!.map((_, n) => insides.map((row) => row[n]!));
+  const trajectories = trajectoryMargins(Float32Array.from(inside.flat()), microBatches.length);
+  const exactLoss = mean(Array.from(trajectories, (margin) => marginLossOf(LOGISTIC, margin)));
+  const jensen = {
+    approximate_over_all_t: result.values.loss,
+    exact: exactLoss,
+    approximate_is_not_less: result.values.loss >= exactLoss,
+  };
+  return { ...result, values: { ...common, inside, jensen } };
+}
+
+/** Equation 4.8, in two passes over micro-batches that cut the trajectories where they will. */
+async function exact(reference: ReferenceCase, training: Training, everyStep: readonly Feeds[]) {
+  const batch = everyStep[0]!.weight!.length;
+  const microBatches = trajectoryByTrajectory(everyStep, batch);
+  const { loss, inside } = await addTrajectories(training, microBatches, everyStep.length);
+  const result = updated(reference, training, microBatches.length);
+  await training.release();
+  const values = { ...result.values, loss, inside: Array.from(inside), accuracy: accuracy(Array.from(inside)) };
+  return { ...result, values };
+}
+
+/** Draws [T][N] in the order [N][T], N in a micro-batch. */
+function trajectoryByTrajectory(everyStep: readonly Feeds[], batch: number): Feeds[] {
+  const names = Object.keys(everyStep[0]!);
+  return everyStep.map((_, i) => {
+    const rows = Array.from({ length: batch }, (_, j) => i * batch + j);
+    const columns = names.map((name) => {
+      const parts = rows.map((row) => {
+        const values = everyStep[row % everyStep.length]![name]!;
+        const [n, size] = [Math.floor(row / everyStep.length), values.length / batch];
+        return values.subarray(n * size, (n + 1) * size);
+      });
+      return [name, joinFloats(parts)] as const;
+    });
+    return Object.fromEntries(columns);
+  });
 }
 
 /** The training graph of θ, a whole UNet. */
@@ -181,10 +234,17 @@ async function createTraining(reference: ReferenceCase, settings: ObjectiveSetti
 
 /** One AdamW step: the loss, the gradients before it and the weights after it. */
 async function update(reference: ReferenceCase, training: Training, microBatches: readonly Feeds[]) {
+  const outputs = await training.accumulate(microBatches);
+  const { tensors, values } = updated(reference, training, microBatches.length);
+  await training.release();
+  return { outputs, result: { tensors, values: { ...values, loss: mean(outputs.map((one) => one.loss![0]!)) } } };
+}
+
+/** Ends a step of so many micro-batches: their mean gradient, and the weights after it. */
+function updated(reference: ReferenceCase, training: Training, count: number) {
   const { adamw } = reference.parameters as unknown as ObjectiveParameters;
   const { lr: learningRate, betas, eps, weight_decay: weightDecay } = adamw;
-  const { outputs, gradientNorm } = await training.step(microBatches, { learningRate, betas, eps, weightDecay });
-  const count = microBatches.length;
+  const { gradientNorm } = training.update({ learningRate, betas, eps, weightDecay });
   const tensors: Record<string, CaseTensor> = {};
   const norms: Record<string, number> = {};
   for (const [name, shape] of training.shapes) {
@@ -193,9 +253,7 @@ async function update(reference: ReferenceCase, training: Training, microBatches
     tensors[`out.grad.${name}`] = { shape, data: gradient };
     tensors[`out.theta_after.${name}`] = { shape, data: training.weights.views.get(name)! };
   }
-  await training.release();
-  const loss = outputs.reduce((sum, one) => sum + one.loss![0]!, 0) / count;
-  return { outputs, result: { tensors, values: { loss, gradient_norms: norms, gradient_norm: gradientNorm } } };
+  return { tensors, values: { gradient_norms: norms, gradient_norm: gradientNorm } };
 }
 
 const shared = async (reference: ReferenceCase) => ({ encoder_hidden_states: await reference.floats("in.states") });
@@ -217,5 +275,7 @@ function pairFeeds(real: Side, synthetic: Side, t: Float32Array): Feeds {
 }
 
 const perSample = (data: Float32Array): CaseTensor => ({ shape: [data.length], data });
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const accuracy = (inside: readonly number[]) => inside.filter((z) => z > 0).length / inside.length;

@@ -1,12 +1,14 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import * as z from "zod";
-import { toIoError } from "../../core/checkpoint/io-errors.js";
-import { SpinError } from "../../core/errors.js";
+import { toIoError } from "../checkpoint/io-errors.js";
+import { SpinError } from "../errors.js";
 
 /** A piece of work in a trace. */
 export interface Span {
   readonly name: string;
+  /** The process that did it, as `spin-trainer`; with several of a kind, and its instance where that is told. */
+  readonly service: string;
   readonly id: string;
   /** Empty for the first of a trace. */
   readonly parent: string;
@@ -24,6 +26,7 @@ const valueSchema = z.union([
   z.object({ doubleValue: z.number() }).transform(({ doubleValue }) => doubleValue),
   z.unknown().transform(() => ""),
 ]);
+const attributesSchema = z.array(z.object({ key: z.string(), value: valueSchema })).default([]);
 const nanoseconds = z.string().transform((text) => Number(BigInt(text)) / 1e6);
 const spanSchema = z.object({
   name: z.string(),
@@ -32,10 +35,15 @@ const spanSchema = z.object({
   startTimeUnixNano: nanoseconds,
   endTimeUnixNano: nanoseconds,
   links: z.array(z.object({ spanId: z.string() })).default([]),
-  attributes: z.array(z.object({ key: z.string(), value: valueSchema })).default([]),
+  attributes: attributesSchema,
 });
 const lineSchema = z.object({
-  resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(spanSchema) })) })),
+  resourceSpans: z.array(
+    z.object({
+      resource: z.object({ attributes: attributesSchema }).default({ attributes: [] }),
+      scopeSpans: z.array(z.object({ spans: z.array(spanSchema) })),
+    }),
+  ),
 });
 
 /**
@@ -60,14 +68,27 @@ export async function readSpans(file: string): Promise<Span[]> {
 
 function readLine(line: string): Span[] {
   const { resourceSpans } = lineSchema.parse(JSON.parse(line));
-  const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
-  return spans.map(({ name, spanId, parentSpanId, startTimeUnixNano, endTimeUnixNano, links, attributes }) => ({
-    name,
-    id: spanId,
-    parent: parentSpanId,
-    links: links.map((link) => link.spanId),
-    start: startTimeUnixNano,
-    end: endTimeUnixNano,
-    attributes: Object.fromEntries(attributes.map(({ key, value }) => [key, value])),
-  }));
+  return resourceSpans.flatMap(({ resource, scopeSpans }) => {
+    const service = serviceOf(record(resource.attributes));
+    const spans = scopeSpans.flatMap((scope) => scope.spans);
+    return spans.map(({ name, spanId, parentSpanId, startTimeUnixNano, endTimeUnixNano, links, attributes }) => ({
+      name,
+      service,
+      id: spanId,
+      parent: parentSpanId,
+      links: links.map((link) => link.spanId),
+      start: startTimeUnixNano,
+      end: endTimeUnixNano,
+      attributes: record(attributes),
+    }));
+  });
+}
+
+function serviceOf(attributes: Span["attributes"]): string {
+  const instance = attributes["service.instance.id"];
+  return [attributes["service.name"] ?? "", ...(instance === undefined ? [] : [instance])].join(" ");
+}
+
+function record(attributes: z.infer<typeof attributesSchema>): Span["attributes"] {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, value]));
 }

@@ -1,10 +1,10 @@
 import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
-import { currentTraceparent, linksTo, recordSpan, withSpan } from "../../core/service/tracing.js";
 import { spansOf } from "../../test/support/spans.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { readSpans } from "./read-spans.js";
+import { currentTraceparent, linksTo, recordSpan, withSpan } from "./tracing.js";
 
 const folder = useTemporaryFolder();
 afterEach(() => {
