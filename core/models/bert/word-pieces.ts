@@ -21,7 +21,7 @@ export interface WordPieceTokenizer {
 }
 
 /**
- * Loads a `vocab.txt`: a token a line, its number the line's.
+ * Loads a `vocab.txt`: a token a line, its number the line's; of a token that occurs twice the later line counts.
  * @throws SpinError "notFound" for a missing file, "corrupt" for one that is no such vocabulary
  */
 export async function loadWordPieceTokenizer(file: string): Promise<WordPieceTokenizer> {
@@ -30,17 +30,16 @@ export async function loadWordPieceTokenizer(file: string): Promise<WordPieceTok
   if (lines.at(-1) === "") lines.pop();
   const ids = new Map(lines.map((token, id) => [token, id]));
   const missing = SPECIAL.find((token) => !ids.has(token));
-  if (missing !== undefined || ids.size !== lines.length) {
-    const problem = missing === undefined ? "has a token twice" : `has no token ${missing}`;
-    throw new SpinError("corrupt", `${file} is not a vocabulary of BERT: it ${problem}`, {
+  if (missing !== undefined) {
+    throw new SpinError("corrupt", `${file} is not a vocabulary of BERT: it has no token ${missing}`, {
       file,
       remedy: "take vocab.txt of bert-base-uncased",
     });
   }
-  return wordPieceTokenizer(ids);
+  return wordPieceTokenizer(ids, lines.length);
 }
 
-function wordPieceTokenizer(vocabulary: ReadonlyMap<string, number>): WordPieceTokenizer {
+function wordPieceTokenizer(vocabulary: ReadonlyMap<string, number>, vocabularySize: number): WordPieceTokenizer {
   const [unknown, separator, padding, start] = SPECIAL.map((token) => vocabulary.get(token)!) as [
     number,
     number,
@@ -52,7 +51,7 @@ function wordPieceTokenizer(vocabulary: ReadonlyMap<string, number>): WordPieceT
     return basicTokens(part).flatMap((word) => wordPieces(word, vocabulary) ?? [unknown]);
   };
   return {
-    vocabularySize: vocabulary.size,
+    vocabularySize,
     encode(text, length) {
       const pieces = text
         .split(SPECIAL_TOKEN)
