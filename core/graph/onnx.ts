@@ -11,11 +11,11 @@ import {
   type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { SpinError } from "../errors.js";
-import type { Attribute, Attributes, Emitter } from "./emitter.js";
+import type { Attribute, Attributes, Subgraph } from "./emitter.js";
 import { topologicalOrder } from "./gradient.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
-import type { DType, Node, Shape, TensorType, Value } from "./value.js";
+import type { DType, Emitter, Node, Shape, TensorType, Value } from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
 export type StoredDType = DType | "bfloat16" | "float64";
@@ -83,19 +83,21 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
       }
       addInput(inputs, leaf);
     }
-    const given = definition.emit(
-      writer,
-      node.inputs.map((value) => names.get(value)!),
-      node,
-    );
-    node.outputs.forEach((value, i) => {
-      names.set(value, given[i] ?? "");
-    });
+    emitNode(writer, node, names);
   }
   const taken = Object.keys(outputs).find((name) => inputs.has(name));
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
   for (const [i, name] of Object.keys(outputs).entries()) writer.publish(names.get(lowered[i]!)!, name);
   return { bytes: writer.toBytes(inputs, outputs), inputs, outputs: new Map(Object.entries(outputs)) };
+}
+
+/** Writes one node whose inputs have names already, and names its outputs. */
+function emitNode(writer: GraphWriter, node: Node, names: Map<Value, string>): void {
+  const inputs = node.inputs.map((value) => names.get(value)!);
+  const given = node.definition.emit(writer, inputs, node);
+  node.outputs.forEach((value, i) => {
+    names.set(value, given[i] ?? "");
+  });
 }
 
 /**
@@ -124,7 +126,8 @@ interface NodeInit {
 }
 
 class GraphWriter implements Emitter {
-  readonly #nodes: NodeInit[] = [];
+  /** Of the graph that is being written: that of a subgraph while it lasts. */
+  #nodes: NodeInit[] = [];
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #computed = new Set<string>();
   readonly #public = new Map<string, string>();
@@ -138,6 +141,30 @@ class GraphWriter implements Emitter {
 
   contrib(opType: string, inputs: readonly string[], attributes: Attributes = {}, outputs = 1): readonly string[] {
     return this.#add("com.microsoft", opType, inputs, attributes, outputs);
+  }
+
+  subgraph(places: readonly Value[], outputs: readonly Value[], captured: ReadonlyMap<Value, string>): Subgraph {
+    const outside = this.#nodes;
+    const nodes: NodeInit[] = [];
+    this.#nodes = nodes;
+    const names = new Map(captured);
+    const input = places.map((place) => {
+      const name = `place#${this.#count++}`;
+      names.set(place, name);
+      return valueInfo(name, place);
+    });
+    for (const node of topologicalOrder(outputs)) {
+      if (!names.has(node.outputs[0]!)) emitNode(this, node, names);
+    }
+    const output = outputs.map((value) => {
+      // A name of its own for each: one value may be two outputs, or an input as it came.
+      const name = `result#${this.#count++}`;
+      nodes.push({ opType: "Identity", input: [names.get(value)!], output: [name], name });
+      return valueInfo(name, value);
+    });
+    this.#nodes = outside;
+    const node = nodes.map((one) => ({ ...one, input: [...one.input], output: [...one.output] }));
+    return { graph: { name: `body#${this.#count++}`, node, input, output } };
   }
 
   ints(values: readonly number[]): string {
@@ -223,6 +250,7 @@ function attributeProto(name: string, value: Attribute): MessageInitShape<typeof
   if ("int" in value) return { name, type: AttributeProto_AttributeType.INT, i: BigInt(value.int) };
   if ("float" in value) return { name, type: AttributeProto_AttributeType.FLOAT, f: value.float };
   if ("ints" in value) return { name, type: AttributeProto_AttributeType.INTS, ints: value.ints.map(BigInt) };
+  if ("graph" in value) return { name, type: AttributeProto_AttributeType.GRAPH, g: value.graph };
   return { name, type: AttributeProto_AttributeType.STRING, s: new TextEncoder().encode(value.string) };
 }
 

@@ -15,7 +15,7 @@ const KERNEL = Float32Array.from({ length: 54 }, (_, i) => Math.sin(i));
 
 type Operators = typeof ops;
 /** What makes leaves, and what has no gradient by design. */
-type Exempt = "constant" | "indices" | "input" | "parameter" | "scalar" | "oneHot" | "equalMask";
+type Exempt = "constant" | "indices" | "input" | "parameter" | "scalar" | "oneHot" | "equalMask" | "scan";
 
 /** A total table: an operator without a gradient check does not compile. */
 const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
@@ -122,11 +122,11 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
   attention: [
     {
       shapes: [
-        [2, 3, 4],
-        [2, 5, 4],
-        [2, 5, 6],
+        [2, 3, 8],
+        [2, 5, 8],
+        [2, 5, 12],
       ],
-      build: (q, k, v) => ops.attention(q!, k!, v!, 0.5),
+      build: (q, k, v) => ops.attention(q!, k!, v!, 2, 0.5),
     },
     {
       shapes: [
@@ -134,7 +134,7 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
         [1, 3, 4],
         [1, 3, 4],
       ],
-      build: (q, k, v) => ops.attention(q!, k!, v!, 0.5, ops.constant([0, -9, -9, 0, 0, -9, 0, 0, 0], [3, 3])),
+      build: (q, k, v) => ops.attention(q!, k!, v!, 1, 0.5, ops.constant([0, -9, -9, 0, 0, -9, 0, 0, 0], [3, 3])),
     },
   ],
   normalize: [{ shapes: [[3, 7]], build: (x) => ops.normalize(x!, 1e-5) }],

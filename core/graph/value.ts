@@ -1,5 +1,5 @@
 import { SpinError } from "../errors.js";
-import type { Emitter } from "./emitter.js";
+import type { Attributes, Subgraph } from "./emitter.js";
 
 /** Element types that graphs carry; names as onnxruntime spells them. */
 export type DType = "float32" | "float16" | "int64" | "bool";
@@ -40,6 +40,25 @@ export type GradientRule<A> = (
 export interface Target {
   /** Whether a value depends on what each run is fed, rather than on constants, which the runtime arranges beforehand. */
   isFed(value: Value): boolean;
+}
+
+/** What an operator's emission rule writes to. */
+export interface Emitter {
+  /** Adds a node with `outputs` outputs (1 by default) and returns their names. */
+  node(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
+  /** As {@link node}, in onnxruntime's own operator set `com.microsoft`. */
+  contrib(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
+  /**
+   * A graph for a node's attribute.
+   *
+   * @param places values that stand for its inputs, in order.
+   * @param captured names outside of further values that it sees.
+   */
+  subgraph(places: readonly Value[], outputs: readonly Value[], captured: ReadonlyMap<Value, string>): Subgraph;
+  /** Name of an int64 vector constant; equal vectors share one initializer. */
+  ints(values: readonly number[]): string;
+  /** Name of a float constant, row-major over `shape` (a scalar by default). */
+  floats(values: ArrayLike<number>, shape?: readonly number[]): string;
 }
 
 /** Everything the engine knows of one operator. */

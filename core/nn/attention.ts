@@ -7,12 +7,9 @@ import type { Value } from "../graph/value.js";
  * @param q [B, N, heads·D]
  * @param k [B, M, heads·D]
  * @param v [B, M, heads·D]
- * @param mask added to the scores, broadcastable to [B, heads, N, M].
+ * @param mask [N, M], added to the scores.
  * @returns [B, N, heads·D]
  */
 export function multiHeadAttention(q: Value, k: Value, v: Value, heads: number, mask?: Value): Value {
-  const [batch, n, width] = q.shape as [number, number, number];
-  const split = (x: Value) => ops.transpose(ops.reshape(x, [batch, x.shape[1]!, heads, width / heads]), [0, 2, 1, 3]);
-  const out = ops.attention(split(q), split(k), split(v), 1 / Math.sqrt(width / heads), mask);
-  return ops.reshape(ops.transpose(out, [0, 2, 1, 3]), [batch, n, width]);
+  return ops.attention(q, k, v, heads, 1 / Math.sqrt(q.shape.at(-1)! / heads), mask);
 }

@@ -1,69 +1,70 @@
 import { float, int } from "../emitter.js";
 import { apply, type OpDefinition, shapeError, type Value } from "../value.js";
+import { headGradients } from "./attention-gradient.js";
 import { mul, neg } from "./elementwise.js";
-import { constant } from "./leaf.js";
-import { matmul } from "./matmul.js";
 import { concat } from "./movement.js";
-import { expand, reduceSum } from "./reduce.js";
+import { reduceSum } from "./reduce.js";
+import { reshape, transpose } from "./reshape.js";
 
 interface AttentionAttributes {
+  readonly heads: number;
   readonly scale: number;
 }
 
 const ATTENTION: OpDefinition<AttentionAttributes> = {
   name: "attention",
-  infer: (inputs) => {
-    const [q, k, v] = inputs;
-    const [n, d] = q!.shape.slice(-2) as [number, number];
-    const [m, dk] = k!.shape.slice(-2) as [number, number];
-    const [mv, dv] = v!.shape.slice(-2) as [number, number];
-    const batch = q!.shape.slice(0, -2);
-    const sameBatch = [k!, v!].every(({ shape }) => shape.slice(0, -2).join() === batch.join());
-    if (d !== dk || m !== mv || !sameBatch)
-      throw shapeError("attention", inputs, "q [..., N, D], k [..., M, D], v [..., M, E]");
-    return [
-      { shape: [...batch, n, dv], dtype: q!.dtype },
-      { shape: [...batch, n, m], dtype: q!.dtype }, // the probabilities, kept for the gradient
-    ];
+  infer: (inputs, { heads }) => {
+    const [q, k, v, mask] = inputs;
+    const [batch, n, width] = q!.shape as [number, number, number];
+    const [, m] = k!.shape as [number, number];
+    const fits =
+      inputs.slice(0, 3).every(({ shape }) => shape.length === 3 && shape[0] === batch && shape[2]! % heads === 0) &&
+      k!.shape[2] === width &&
+      v!.shape[1] === m;
+    if (!fits || (mask !== undefined && mask.shape.join() !== [1, 1, n, m].join())) {
+      throw shapeError(
+        "attention",
+        inputs,
+        `q [B, N, ${heads}·D], k [B, M, ${heads}·D], v [B, M, ${heads}·E], mask [1, 1, N, M]`,
+      );
+    }
+    return [{ shape: [batch, n, v!.shape[2]!], dtype: q!.dtype }];
   },
-  emit: (e, [q, k, v, mask], { attributes: { scale } }) => {
-    const [scores] = e.contrib("FusedMatMul", [q!, k!], { transA: int(0), transB: int(1), alpha: float(scale) });
-    const masked = mask === undefined ? scores! : e.node("Add", [scores!, mask])[0]!;
-    const [probabilities] = e.node("Softmax", [masked], { axis: int(-1) });
-    const [out] = e.node("MatMul", [probabilities!, v!]);
-    return [out!, probabilities!];
-  },
-  // O = PV, P = softmax(S), S = αQKᵀ:  dV = Pᵀ dO,  dS = P ∘ (dO Vᵀ − rowsum(dO ∘ O)),  dQ = α dS K,  dK = α dSᵀ Q.
-  // The bracket is one product, [dO, −rowsum] [V, 1]ᵀ, so the scores are passed over once.
-  gradient: ([g], node) => {
-    const [q, k, v] = node.inputs;
-    const { scale } = node.attributes;
-    const [out, probabilities] = node.outputs;
-    const axis = v!.shape.length - 1;
-    const ones = expand(
-      constant(
-        [1],
-        v!.shape.map(() => 1),
-      ),
-      [...v!.shape.slice(0, -1), 1],
-    );
-    const rows = reduceSum(mul(g!, out!), [-1]);
-    const bracket = matmul(concat([g!, neg(rows)], axis), concat([v!, ones], axis), { transposeB: true });
-    const scores = mul(probabilities!, bracket);
-    return [
-      matmul(scores, k!, { alpha: scale }),
-      matmul(scores, q!, { transposeA: true, alpha: scale }),
-      matmul(probabilities!, g!, { transposeA: true }),
-      undefined,
-    ];
+  // The runtime's own: on CPUs without a mask it goes over tiles of scores that stay in the cache (Dao et al. 2022, FlashAttention).
+  emit: (e, [q, k, v, mask], { attributes: { heads, scale } }) =>
+    e.contrib("MultiHeadAttention", mask === undefined ? [q!, k!, v!] : [q!, k!, v!, "", "", mask], {
+      num_heads: int(heads),
+      scale: float(scale),
+    }),
+  gradient: ([g], { inputs: [q, k, v, mask], y, attributes: { heads, scale } }) => {
+    const split = (x: Value) => {
+      const [batch, rows, width] = x.shape as [number, number, number];
+      const apart = transpose(reshape(x, [batch, rows, heads, width / heads]), [0, 2, 1, 3]);
+      return reshape(apart, [batch * heads, rows, width / heads]);
+    };
+    const join = (x: Value, like: Value) => {
+      const [batch, rows, width] = like.shape as [number, number, number];
+      return reshape(transpose(reshape(x, [batch, heads, rows, width / heads]), [0, 2, 1, 3]), like.shape);
+    };
+    const [go, out] = [split(g!), split(y)];
+    const rows = neg(reduceSum(mul(go, out), [-1]));
+    const parts = { q: split(q!), k: split(k!), v: split(v!), g: concat([go, rows], 2) };
+    const { dq, dk, dv } = headGradients(parts, scale, mask && reshape(mask, mask.shape.slice(2)));
+    return [join(dq, q!), join(dk, k!), join(dv, v!), undefined];
   },
 };
 
 /**
- * softmax(scale·QKᵀ + mask)·V over the last two axes (Vaswani et al. 2017, eq. 1).
- * q [..., N, D], k [..., M, D], v [..., M, E], mask broadcastable to [..., N, M] and without gradient: [..., N, E].
+ * Multi-head softmax(scale·QKᵀ + mask)·V (Vaswani et al. 2017, §3.2.2). Neither direction keeps scores: the backward pass
+ * computes them anew, a part at a time.
+ *
+ * @param q [B, N, heads·D]
+ * @param k [B, M, heads·D]
+ * @param v [B, M, heads·E]
+ * @param mask [N, M], added to the scores; without gradient.
+ * @returns [B, N, heads·E]
  */
-export function attention(q: Value, k: Value, v: Value, scale: number, mask?: Value): Value {
-  const inputs = mask === undefined ? [q, k, v] : [q, k, v, mask];
-  return apply(ATTENTION, inputs, { scale })[0]!;
+export function attention(q: Value, k: Value, v: Value, heads: number, scale: number, mask?: Value): Value {
+  const inputs = mask === undefined ? [q, k, v] : [q, k, v, reshape(mask, [1, 1, ...mask.shape])];
+  return apply(ATTENTION, inputs, { heads, scale })[0]!;
 }

@@ -10,3 +10,4 @@ export * from "./normalize.js";
 export * from "./reduce.js";
 export * from "./reshape.js";
 export * from "./resize.js";
+export { scan } from "./scan.js";
