@@ -3,6 +3,7 @@ import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
 import { compareCommand } from "./compare/command.js";
+import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { loraCommand } from "./lora/command.js";
@@ -52,6 +53,7 @@ function createProgram(asJson: boolean): Command {
     compareCommand(),
     reportCommand(),
     loraCommand(),
+    dataCommand(),
     serveCommand(),
     benchCommand(),
   ];

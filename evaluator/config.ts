@@ -12,6 +12,10 @@ export const EVALUATOR_SETTINGS = {
   generatorAddress: setting("GENERATOR_ADDRESS", address.prefault("127.0.0.1:50051")),
   /** Folder with the scorers, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder with data sets, named relative to it in requests. */
+  dataDir: setting("DATA_DIR", text.prefault("data")),
+  /** Folder for what is found out about their rows. */
+  dataIndexDir: setting("DATA_INDEX_DIR", text.prefault("runs/data-index")),
   /** Folder that evaluations are kept in. */
   evaluationsDir: setting("EVALUATIONS_DIR", text.prefault("runs/evaluations")),
   /** Threads inside one operator of a scorer; 0: as many as there are cores. */

@@ -1,4 +1,5 @@
 import { canonicalJson } from "../core/canonical-json.js";
+import type { DataFolders } from "../core/data/data-folder.js";
 import { decodeImage, encodeImage } from "../core/data/image.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
@@ -25,6 +26,8 @@ export interface EvaluationParts {
   readonly generator: RpcChannel;
   readonly worker: WorkerClient<ScoreMethods>;
   readonly modelDir: string;
+  /** Where prompts that are not built in lie. */
+  readonly data: DataFolders;
   readonly session: Pick<SessionOptions, "threads" | "device">;
 }
 

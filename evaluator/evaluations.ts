@@ -128,7 +128,7 @@ export class Evaluations {
   async #create(id: string, requestDigest: string, spec: CheckedSpec): Promise<Evaluation> {
     if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
     this.#requireRoom();
-    const prompts = await openPrompts(spec.prompts, spec.maxPrompts);
+    const prompts = await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data);
     for (const [i, name] of spec.scorers.entries()) {
       await locateScorer(this.#parts.modelDir, name, spec.scorerPaths[name], `spec.scorers[${i}]`);
     }
@@ -183,7 +183,7 @@ export class Evaluations {
       throwIfAborted(signal);
       await this.#change(entry, { state: JobState.JOB_STATE_RUNNING });
       const spec = evaluationSpec.parse(entry.evaluation.spec);
-      const prompts = opened ?? (await openPrompts(spec.prompts, spec.maxPrompts));
+      const prompts = opened ?? (await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data));
       const notes: EvaluationNotes = {
         scorers: (scorers) =>
           this.#save(entry, {

@@ -86,6 +86,8 @@ const config = (folder: string, generatorPort: number) => ({
   port: 0,
   generatorAddress: `127.0.0.1:${generatorPort}`,
   modelDir: join(folder, "models"),
+  dataDir: join(folder, "data"),
+  dataIndexDir: join(folder, "index"),
   evaluationsDir: join(folder, "evaluations"),
   threads: 1,
   device: "cpu" as const,

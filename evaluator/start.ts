@@ -35,7 +35,14 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
   };
   try {
     const evaluations = await Evaluations.open(
-      { store, generator, worker, modelDir, session: { threads, device } },
+      {
+        store,
+        generator,
+        worker,
+        modelDir,
+        data: { dataDir: config.dataDir, indexDir: config.dataIndexDir },
+        session: { threads, device },
+      },
       log,
     );
     const server = await startServer({ host, port, services: [evaluatorService(evaluations, store)], log });

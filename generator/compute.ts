@@ -2,6 +2,7 @@ import { metrics, type ObservableResult } from "@opentelemetry/api";
 import type { SpinError } from "../core/errors.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { METER } from "../core/service/tracing.js";
+import type { DataReport } from "../proto/gen/spin/v1/data.js";
 import { ComputeQueue, type Place } from "./compute-queue.js";
 import type {
   BatchCost,
@@ -21,6 +22,7 @@ export class Compute {
   readonly #gauge = metrics.getMeter(METER).createObservableGauge("generator.queue.length", { unit: "{batch}" });
   readonly #observe = (result: ObservableResult) => result.observe(this.queue.waiting);
   #loaded: readonly string[] = [];
+  #data: readonly DataReport[] = [];
 
   private constructor(capacity: number) {
     this.queue = new ComputeQueue(capacity);
@@ -47,6 +49,11 @@ export class Compute {
   /** Digests of the checkpoints in memory, most recently used first. */
   get loaded(): readonly string[] {
     return this.#loaded;
+  }
+
+  /** What became of the rows of the data sets opened so far. */
+  get data(): readonly DataReport[] {
+    return this.#data;
   }
 
   /** Looks captions up. Throws as the worker does, `cancelled` once the signal is aborted. */
@@ -82,8 +89,9 @@ export class Compute {
     answer: Promise<T>,
   ): Promise<T> {
     const result = await answer;
-    const { seconds, unetEvaluations, encodings, loaded } = result.cost;
+    const { seconds, unetEvaluations, encodings, loaded, data } = result.cost;
     this.#loaded = loaded;
+    this.#data = data;
     const meter = metrics.getMeter(METER);
     const of = { kind };
     meter.createCounter("generator.batches", { unit: "{batch}" }).add(1, of);

@@ -167,7 +167,7 @@ async function promptsOf(
 }
 
 function describe({ compute, fingerprint, version, device }: GeneratorParts): Generator {
-  const { queue, loaded } = compute;
+  const { queue, loaded, data } = compute;
   return {
     version,
     device,
@@ -176,5 +176,6 @@ function describe({ compute, fingerprint, version, device }: GeneratorParts): Ge
     queueLength: queue.waiting,
     queueCapacity: queue.capacity,
     activeBatches: queue.active,
+    data: [...data],
   };
 }

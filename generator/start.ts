@@ -37,6 +37,15 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
     session: { threads, device },
     maxLoaded: config.maxLoaded,
     encodedBytes: config.encodedBytes,
+    encodedDisk:
+      config.encodedDiskBytes === 0
+        ? undefined
+        : {
+            folder: join(cacheDir, "encoded"),
+            maxBytes: config.encodedDiskBytes,
+            fingerprint: fingerprint.digest,
+          },
+    data: { dataDir: config.dataDir, indexDir: config.dataIndexDir },
   };
   const compute = await Compute.start(settings, config.queueCapacity);
   const store = new CheckpointStore({

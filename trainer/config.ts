@@ -12,6 +12,10 @@ export const TRAINER_SETTINGS = {
   generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
   /** Folder with the base models, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder with data sets, named relative to it in requests. */
+  dataDir: setting("DATA_DIR", text.prefault("data")),
+  /** Folder for what is found out about their rows. */
+  dataIndexDir: setting("DATA_INDEX_DIR", text.prefault("runs/data-index")),
   /** Folder that runs and checkpoints are kept in. One trainer per folder. */
   runsDir: setting("RUNS_DIR", text.prefault("runs/trainer")),
   /** Element type of checkpoints' UNets: as the base has it, or float32, which loses nothing of small updates. */

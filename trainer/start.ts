@@ -32,7 +32,7 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
   const models = new BaseModels(modelDir, checkpoints);
-  const runs = new Runs(store, models);
+  const runs = new Runs(store, models, { dataDir: config.dataDir, indexDir: config.dataIndexDir });
   const generators = await Generators.connect(config.generatorAddresses, log);
   try {
     const iterations = await Iterations.open({

@@ -14,6 +14,10 @@ const LISTENING = {
   port: "port to listen on; 0: any that is free",
   logLevel: "silent, error, warn, info or debug",
 };
+const DATA = {
+  dataDir: "folder with data sets and prompt lists",
+  dataIndexDir: "folder for what is found out about their rows",
+};
 const COMPUTING = {
   threads: "threads within one operator; 0: one per core",
   device: `where it computes: ${DEVICE_FORMS}`,
@@ -22,6 +26,7 @@ const COMPUTING = {
 const GENERATOR: Descriptions<typeof GENERATOR_SETTINGS> = {
   ...LISTENING,
   modelDir: "folder with model folders",
+  ...DATA,
   cacheDir: "folder for checkpoints fetched from a trainer",
   cacheBytes: "most bytes that those may take",
   checkpointAddress: "trainer to fetch checkpoints from",
@@ -29,12 +34,14 @@ const GENERATOR: Descriptions<typeof GENERATOR_SETTINGS> = {
   queueCapacity: "streams served at a time",
   maxLoaded: "most checkpoints in memory",
   encodedBytes: "most bytes of encoded captions and pictures in memory",
+  encodedDiskBytes: "most bytes of them on disk; 0: none",
 };
 
 const TRAINER: Descriptions<typeof TRAINER_SETTINGS> = {
   ...LISTENING,
   generatorAddresses: "generators, as host:port between commas",
   modelDir: "folder with base models",
+  ...DATA,
   runsDir: "folder for runs and checkpoints",
   checkpointDtype: "element type of checkpoints' UNets: source (as the base has it) or float32",
   ...COMPUTING,
@@ -47,6 +54,7 @@ const EVALUATOR: Descriptions<typeof EVALUATOR_SETTINGS> = {
   ...LISTENING,
   generatorAddress: "generator that renders the pictures",
   modelDir: "folder with scorers",
+  ...DATA,
   evaluationsDir: "folder that evaluations are kept in",
   ...COMPUTING,
 };
