@@ -6,7 +6,9 @@ import { compareCommand } from "./compare/command.js";
 import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
+import { keysCommand } from "./keys/command.js";
 import { loraCommand } from "./lora/command.js";
+import { callerOptions, useCallerFlags } from "./remote/caller.js";
 import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
@@ -44,7 +46,9 @@ function createProgram(asJson: boolean): Command {
     .description("Fine-tune text-to-image diffusion models by self-play, sample them and measure them.")
     .version(VERSION)
     .helpCommand(false)
+    .hook("preAction", (_, command) => useCallerFlags(command.optsWithGlobals()))
     .showHelpAfterError("(--help tells the options)");
+  for (const option of callerOptions()) program.addOption(option);
   const quiet = { writeErr: () => undefined };
   const commands = [
     sampleCommand(),
@@ -56,10 +60,11 @@ function createProgram(asJson: boolean): Command {
     dataCommand(),
     serveCommand(),
     benchCommand(),
+    keysCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
-    command.exitOverride().configureHelp({ sortOptions: false });
+    command.exitOverride().configureHelp({ sortOptions: false, showGlobalOptions: true });
     if (command !== program) command.copyInheritedSettings(program);
     if (asJson) command.configureOutput(quiet);
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a generator: by environment variable, or by a flag of the command line. */
@@ -8,6 +9,8 @@ export const GENERATOR_SETTINGS = {
   host: setting("HOST", text.prefault("127.0.0.1")),
   /** 0: any free port. */
   port: setting("PORT", port.prefault("50051")),
+  ...DOOR_SETTINGS,
+  ...CALLER_SETTINGS,
   /** Folder with model folders, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
   /** Folder with data sets, named relative to it in requests. */

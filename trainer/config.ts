@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addresses, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a trainer: by environment variable, or by a flag of the command line. */
@@ -8,6 +9,8 @@ export const TRAINER_SETTINGS = {
   host: setting("HOST", text.prefault("127.0.0.1")),
   /** 0: any free port. */
   port: setting("PORT", port.prefault("50052")),
+  ...DOOR_SETTINGS,
+  ...CALLER_SETTINGS,
   /** Generators, as host:port between commas. A name may stand for many addresses: each is a replica, and joiners are found. */
   generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
   /** Folder with the base models, named relative to it in requests. */
