@@ -4,6 +4,7 @@ import { decodeImage, encodeImage } from "../core/data/image.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
 import type { RpcChannel } from "../core/service/client.js";
+import { count } from "../core/service/metrics.js";
 import type { CheckpointResult, EvaluationProgress } from "../proto/gen/spin/v1/evaluation.js";
 import { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 import { fileName, pictureSeed, shownPrompts, shrunk } from "./evaluation-pictures.js";
@@ -182,6 +183,12 @@ export class EvaluationRun {
         await partial.append(scored);
         table.put(scored);
         batch = [];
+<<<<<<< HEAD
+=======
+        count("spin.evaluator.pictures", scored.count);
+        const all = this.#pace.add(scored.count);
+        await this.#notes.progress({ label, imagesDone: table.filled, imagesTotal: size, ...all });
+>>>>>>> main
       }
     } finally {
       await partial.close();

@@ -55,7 +55,9 @@ export class Evaluations {
       evaluations.#entries.set(evaluation.evaluationId, entry);
     }
     for (const { evaluationId, state } of evaluations.list()) {
-      if (!isFinal(state)) evaluations.#enqueue(evaluations.#entry(evaluationId));
+      if (isFinal(state)) continue;
+      await parts.store.sweep(evaluationId);
+      evaluations.#enqueue(evaluations.#entry(evaluationId));
     }
     return evaluations;
   }

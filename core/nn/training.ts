@@ -1,10 +1,11 @@
 import { SpinError } from "../errors.js";
+import { blockSize } from "../graph/block-size.js";
 import { gradients } from "../graph/gradient.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
 import { type Shape, sizeOf, type Value } from "../graph/value.js";
-import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
-import { type FlatTensors, flatTensors } from "./flat-tensors.js";
+import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
+import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
 import { Parameters } from "./parameters.js";
 
 /** A loss to descend, with values to report beside it. */
@@ -62,9 +63,9 @@ export class Training {
     this.#session = session;
     this.#compileForward = compileForward;
     this.shapes = shapes;
-    this.weights = flatTensors(shapes);
-    this.#gradients = flatTensors(shapes);
-    this.optimizer = new AdamW(this.weights.data.length);
+    this.optimizer = new AdamW(totalSize(shapes));
+    this.weights = flatTensors(shapes, this.optimizer.parameters);
+    this.#gradients = flatTensors(shapes, this.optimizer.gradients);
   }
 
   /**
@@ -84,8 +85,9 @@ export class Training {
       trained.map(([, value]) => value),
     );
     const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
-    const compileForward = () => Session.create(emitModel({ ...outputs }, { external }), options);
+    const block = (options.device ?? "cpu") === "cpu" ? await blockSize() : undefined;
+    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external, block }), options);
+    const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
     const training = new Training(session, shapes, compileForward);
     for (const [name, view] of training.weights.views) {
@@ -137,7 +139,7 @@ export class Training {
   update(options: UpdateOptions): UpdateResult {
     const count = this.#added;
     this.#added = 0;
-    const gradientNorm = globalNorm(this.#gradients.data) / count;
+    const gradientNorm = this.optimizer.gradientNorm() / count;
     if (!Number.isFinite(gradientNorm)) {
       const remedy = "lower the learning rate or the objective's weight";
       throw new SpinError("diverged", `the gradient's norm is ${gradientNorm}`, { remedy });

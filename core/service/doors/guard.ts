@@ -1,9 +1,8 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
-import { metrics } from "@opentelemetry/api";
 import { SpinError } from "../../errors.js";
 import { asSpinError, reasonOf, toGrpcFailure } from "../error-table.js";
 import type { Logger } from "../logging.js";
-import { METER } from "../tracing.js";
+import { count, watch } from "../metrics.js";
 import { ACCESS, allows } from "./roles.js";
 import type { Principal, Tokens } from "./tokens.js";
 
@@ -25,13 +24,21 @@ export interface GuardOptions {
   readonly log: Logger;
 }
 
+/** What stands before a server's methods. */
+export interface Guard {
+  readonly interceptor: ServerInterceptor;
+  /** Ends its being measured. */
+  stop(): void;
+}
+
 /**
  * Stands before every method of a server, health and reflection included: who calls, whether they may, and whether there is room. A call that is
  * refused costs neither its message's decoding nor a handler.
  */
-export function createGuard({ tokens, maxCalls, log }: GuardOptions): ServerInterceptor {
+export function createGuard({ tokens, maxCalls, log }: GuardOptions): Guard {
   let calls = 0;
-  return ({ path }, call) => {
+  const stop = watch("spin.service.calls", () => [{ value: calls }]);
+  const interceptor: ServerInterceptor = ({ path }, call) => {
     const leave = () => {
       if (isIn) calls -= 1;
       isIn = false;
@@ -87,12 +94,10 @@ export function createGuard({ tokens, maxCalls, log }: GuardOptions): ServerInte
     });
     return guarded;
   };
+  return { interceptor, stop };
 }
 
 function refuse(log: Logger, method: string, peer: string, error: unknown): void {
   log.info({ err: error, method, peer }, "call refused at the door");
-  const counter = metrics
-    .getMeter(METER)
-    .createCounter("spin.service.refusals", { description: "Calls refused at the door" });
-  counter.add(1, { reason: reasonOf(asSpinError(error).kind) });
+  count("spin.service.refusals", 1, { reason: reasonOf(asSpinError(error).kind) });
 }

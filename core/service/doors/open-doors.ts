@@ -57,7 +57,8 @@ export async function openDoors(
             intervalMs,
           });
     if (tokens !== undefined) closers.push(() => tokens.close());
-    const guard = createGuard({ tokens: tokens && (() => tokens.current), maxCalls, log });
+    const { interceptor: guard, stop } = createGuard({ tokens: tokens && (() => tokens.current), maxCalls, log });
+    closers.push(stop);
     const close = () => closers.forEach((one) => void one());
     if (serverCert === undefined) return { credentials: ServerCredentials.createInsecure(), guard, healthPort, close };
 
