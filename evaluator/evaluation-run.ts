@@ -183,12 +183,7 @@ export class EvaluationRun {
         await partial.append(scored);
         table.put(scored);
         batch = [];
-<<<<<<< HEAD
-=======
         count("spin.evaluator.pictures", scored.count);
-        const all = this.#pace.add(scored.count);
-        await this.#notes.progress({ label, imagesDone: table.filled, imagesTotal: size, ...all });
->>>>>>> main
       }
     } finally {
       await partial.close();
