@@ -8,11 +8,13 @@ import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { keysCommand } from "./keys/command.js";
 import { loraCommand } from "./lora/command.js";
+import { planCommand } from "./plan/command.js";
 import { callerOptions, useCallerFlags } from "./remote/caller.js";
 import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
+import { topCommand } from "./top/command.js";
 
 /** Exit codes: the work failed; it was asked for in a way that cannot be understood; Ctrl-C, as shells have it. */
 const FAILED = 1;
@@ -53,6 +55,7 @@ function createProgram(asJson: boolean): Command {
   const commands = [
     sampleCommand(),
     runCommand(),
+    planCommand(),
     evaluateCommand(),
     compareCommand(),
     reportCommand(),
@@ -61,6 +64,7 @@ function createProgram(asJson: boolean): Command {
     serveCommand(),
     benchCommand(),
     keysCommand(),
+    topCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
