@@ -82,7 +82,12 @@ async function runMeasured(name: BenchmarkName, settings: BenchSettings, prefix?
       peak_rss_mb: round(await peakMemory(), 1),
       all_ms: times.map((time) => round(time, 3)),
       setup_ms: round(setup, 0),
-      settings: { ...Object.fromEntries(RECORDED[name].map((key) => [key, settings[key]])), threads, device },
+      settings: {
+        ...Object.fromEntries(RECORDED[name].map((key) => [key, settings[key]])),
+        threads,
+        device,
+        precision: settings.precision,
+      },
       parameters: subject.parameters,
       latent: subject.latent,
       runtime,

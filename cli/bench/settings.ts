@@ -1,4 +1,5 @@
 import type { Device } from "../../core/graph/device.js";
+import type { TrainingPrecision } from "../../core/nn/training.js";
 
 /** What is measured. */
 export const BENCHMARKS = ["unet", "sample", "step", "iteration"] as const;
@@ -27,6 +28,8 @@ export interface BenchSettings {
   readonly repeats: number;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
+  /** In what the UNet's products are computed; default: float32. */
+  readonly precision?: TrainingPrecision;
   /** Where it computes; default: the CPU. */
   readonly device?: Device;
   /**

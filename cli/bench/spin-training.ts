@@ -18,7 +18,7 @@ const BETA = 1000;
 /** The training graph of SPIN-Diffusion on B real and B synthetic examples, with the weights of the folder. */
 export async function spinTraining(
   { unet, latent }: Subject,
-  { batch, tokens, threads, device, lora }: BenchSettings,
+  { batch, tokens, threads, device, precision, lora }: BenchSettings,
   profilePrefix?: string,
 ): Promise<Training> {
   const shapes = {
@@ -30,6 +30,7 @@ export async function spinTraining(
   };
   return createUnetTraining(unet, (denoise) => buildObjective({ kind: "spin" }, denoise, shapes), {
     session: { threads, device, profilePrefix },
+    precision,
     lora: lora === undefined ? undefined : newLora(unet.config, lora),
   });
 }

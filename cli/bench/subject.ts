@@ -8,6 +8,7 @@ import type { UnetConfig } from "../../core/models/unet/config.js";
 import { addedWidths, timeIds, type UnetConditions, wholePicture } from "../../core/runtime/conditions.js";
 import type { FloatTensor } from "../../core/runtime/float-tensor.js";
 import { Pipeline } from "../../core/runtime/pipeline.js";
+import { requirePrecision } from "../../core/runtime/unet-training.js";
 import type { BenchSettings } from "./settings.js";
 
 /** What a benchmark runs: a model, and inputs that are the same each time. */
@@ -27,8 +28,17 @@ export interface Subject {
 }
 
 /** Opens a folder with `unet/` and `scheduler/` in it, whatever else it holds. */
-export async function openSubject({ model, threads, device, tokens, latents }: BenchSettings): Promise<Subject> {
-  const load = (profilePrefix?: string) => Pipeline.load(model, { threads, device, profilePrefix });
+export async function openSubject({
+  model,
+  threads,
+  device,
+  precision,
+  tokens,
+  latents,
+}: BenchSettings): Promise<Subject> {
+  requirePrecision(precision ?? "float32", device ?? "cpu");
+  const unetPrecision = precision === "float32" ? undefined : precision;
+  const load = (profilePrefix?: string) => Pipeline.load(model, { threads, device, profilePrefix, unetPrecision });
   const opened = (await load()).model;
   const unet = requireComponent(opened, "unet");
   const { inChannels, crossAttentionDim, textTime } = unet.config;

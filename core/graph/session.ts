@@ -10,7 +10,7 @@ export type TensorData = Float32Array | BigInt64Array | Uint8Array | Uint16Array
 export interface SessionOptions {
   /** Threads inside one operator; results may depend on it in the last bit. */
   readonly threads?: number;
-  /** Where it runs; the CPU where nothing is named. */
+  /** Where it runs; the CPU where nothing is named (see {@link setDefaultDevice}). */
   readonly device?: Device;
   /** Bytes of converted weights, by the name that external tensors use as `location`. */
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
@@ -28,6 +28,13 @@ const ELEMENTS: Record<DType, new (size: number) => TensorData> = {
   bool: Uint8Array,
 };
 
+let defaultDevice: Device = "cpu";
+
+/** Where sessions run that name no device: for programs that do all they do on one, as a check of a device. */
+export function setDefaultDevice(device: Device): void {
+  defaultDevice = device;
+}
+
 /** A model ready to run. Runs block the calling thread: services hold sessions in a worker. */
 export class Session {
   readonly #session: InferenceSession;
@@ -42,7 +49,7 @@ export class Session {
   static async create(model: EmittedModel, options: SessionOptions = {}): Promise<Session> {
     try {
       const session = await InferenceSession.create(model.bytes, {
-        executionProviders: [executionProvider(options.device ?? "cpu")],
+        executionProviders: [executionProvider(options.device ?? defaultDevice)],
         intraOpNumThreads: options.threads ?? 0,
         interOpNumThreads: 1,
         executionMode: "sequential",

@@ -4,10 +4,16 @@ import { toIoError } from "../checkpoint/io-errors.js";
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
 import type { TensorInfo } from "../checkpoint/safetensors-header.js";
 import { SpinError } from "../errors.js";
+import { inMixedPrecision } from "../graph/mixed-precision.js";
 import { type EmitOptions, emitModel, type StoredDType } from "../graph/onnx.js";
 import { Session, type SessionOptions } from "../graph/session.js";
-import { type Shape, sizeOf, type Value } from "../graph/value.js";
+import { type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
 import { Parameters } from "../nn/parameters.js";
+
+export interface InferenceOptions extends SessionOptions {
+  /** In what products are computed, where not in float32. */
+  readonly precision?: HalfDType;
+}
 
 /** Weights as constants of a graph: how its parameters are bound, and what its session needs for that. */
 export interface BoundWeights extends Pick<SessionOptions, "externalData" | "weightsFolder"> {
@@ -24,13 +30,22 @@ export interface BoundWeights extends Pick<SessionOptions, "externalData" | "wei
 export async function createInference(
   build: (p: Parameters) => Readonly<Record<string, Value>>,
   weights: SafetensorsFile,
-  options: SessionOptions = {},
+  { precision, ...options }: InferenceOptions = {},
 ): Promise<Session> {
   const p = new Parameters();
-  const outputs = build(p);
+  const outputs = inPrecision(build(p), precision);
   const shapes = new Map([...p.all()].map(([name, { shape }]) => [name, shape]));
   const { external, ...data } = await bindWeights(shapes, weights);
   return Session.create(emitModel(outputs, { external }), { ...options, ...data });
+}
+
+function inPrecision(
+  outputs: Readonly<Record<string, Value>>,
+  precision: HalfDType | undefined,
+): Readonly<Record<string, Value>> {
+  if (precision === undefined) return outputs;
+  const rounded = inMixedPrecision(Object.values(outputs), precision);
+  return Object.fromEntries(Object.keys(outputs).map((name, i) => [name, rounded[i]!]));
 }
 
 /** Values in memory lie in buffers of about this size: there is a limit to one buffer of JavaScript. */

@@ -4,7 +4,7 @@ import { guide, rescaleGuided } from "../diffusion/guidance.js";
 import type { Sampler } from "../diffusion/sampler.js";
 import * as ops from "../graph/ops/index.js";
 import type { SessionOptions, TensorData } from "../graph/session.js";
-import { type Shape, sizeOf, type Value } from "../graph/value.js";
+import { type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
 import { unet } from "../models/unet/unet.js";
 import { vaeFactor } from "../models/vae/config.js";
 import { unscaleLatents } from "../models/vae/latent-scaling.js";
@@ -33,6 +33,8 @@ import {
 } from "./text-conditioning.js";
 
 export interface PipelineOptions extends Pick<SessionOptions, "threads" | "device" | "profilePrefix">, OpenOptions {
+  /** In what the UNet computes its products, where not in float32. */
+  readonly unetPrecision?: HalfDType;
   /** Compiled networks to keep, one per network and batch shape; 8 where not said. */
   readonly maxSessions?: number;
 }
@@ -280,8 +282,9 @@ export class Pipeline {
     feeds: Readonly<Record<string, TensorData>>,
     into: Readonly<Record<string, TensorData>> = {},
   ): Promise<Record<string, Float32Array>> {
-    const { threads, device, profilePrefix } = this.#options;
-    const create = () => createInference(build, weights, { threads, device, profilePrefix });
+    const { threads, device, profilePrefix, unetPrecision } = this.#options;
+    const precision = key.startsWith("unet ") ? unetPrecision : undefined;
+    const create = () => createInference(build, weights, { threads, device, profilePrefix, precision });
     return this.#sessions.use(key, create, (session) => session.run(feeds, into));
   }
 }
