@@ -67,13 +67,14 @@ export async function trainIteration(
     const { latent, text, added } = plan;
     const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1], added };
     const { threads, device } = config;
+    const session = { threads, device, memoryBudgetMb: config.memoryBudgetMb || undefined };
     const adapter = job.adapter && {
       ...job.adapter,
       settings: loraSettings(spec.lora!),
       seed: job.run.seed,
       iteration: job.iteration.number,
     };
-    const build = { objective, shapes, session: { threads, device }, adapter };
+    const build = { objective, shapes, session, adapter };
     await worker.call("build", build, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
     const precision = isExact && device === "cpu" ? "float32" : "reduced";

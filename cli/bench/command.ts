@@ -71,6 +71,7 @@ function benchmark(name: BenchmarkName): Command {
     .option("--tokens <count>", "length of the text states", wholeNumber(1, 4096), 77)
     .option("--repeats <count>", "measured repetitions", wholeNumber(1, 10_000), repeats)
     .addOption(new Option("--device <name>", `where it computes: ${DEVICE_FORMS}`).default("cpu").env("DEVICE"))
+    .option("--memory-budget-mb <MiB>", "step, iteration: memory for training, by estimate", wholeNumber(1, 10_000_000))
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
     .option("--profile <file>", "write a table of the time that each operator takes")
     .option("--json", "print one line of JSON")

@@ -25,6 +25,8 @@ export interface BenchSettings {
   readonly repeats: number;
   /** Threads within one operator; default: one per core. */
   readonly threads?: number;
+  /** `step`, `iteration`: MiB for training, by estimate, as the trainer's setting has it; no limit where absent. */
+  readonly memoryBudgetMb?: number;
   /** Where it computes; default: the CPU. */
   readonly device?: Device;
   /**

@@ -12,9 +12,10 @@ import {
 } from "onnx-buf";
 import { SpinError } from "../errors.js";
 import type { Attribute, Attributes, Subgraph } from "./emitter.js";
-import { topologicalOrder } from "./gradient.js";
+import { peakBytes } from "./live-memory.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
+import { topologicalOrder } from "./topological-order.js";
 import type { DType, Emitter, Node, Shape, TensorType, Value } from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
@@ -42,6 +43,8 @@ export interface EmittedModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly inputs: ReadonlyMap<string, TensorType>;
   readonly outputs: ReadonlyMap<string, TensorType>;
+  /** The most bytes that intermediate values take at once, as estimated; inputs, weights and outputs are not among them. */
+  readonly peakBytes: number;
 }
 
 const OPSET = 21n;
@@ -88,7 +91,12 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   const taken = Object.keys(outputs).find((name) => inputs.has(name));
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
   for (const [i, name] of Object.keys(outputs).entries()) writer.publish(names.get(lowered[i]!)!, name);
-  return { bytes: writer.toBytes(inputs, outputs), inputs, outputs: new Map(Object.entries(outputs)) };
+  return {
+    bytes: writer.toBytes(inputs, outputs),
+    inputs,
+    outputs: new Map(Object.entries(outputs)),
+    peakBytes: peakBytes(lowered),
+  };
 }
 
 /** Writes one node whose inputs have names already, and names its outputs. */
@@ -130,6 +138,7 @@ class GraphWriter implements Emitter {
   #nodes: NodeInit[] = [];
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #computed = new Set<string>();
+  readonly #declared = new Map<string, TensorType>();
   readonly #public = new Map<string, string>();
   /** Initializers that could be fed, and so are no constants to the runtime. */
   readonly #defaults = new Map<string, ExternalTensor>();
@@ -165,6 +174,11 @@ class GraphWriter implements Emitter {
     this.#nodes = outside;
     const node = nodes.map((one) => ({ ...one, input: [...one.input], output: [...one.output] }));
     return { graph: { name: `body#${this.#count++}`, node, input, output } };
+  }
+
+  declare(name: string, type: TensorType): string {
+    this.#declared.set(name, type);
+    return name;
   }
 
   ints(values: readonly number[]): string {
@@ -223,6 +237,9 @@ class GraphWriter implements Emitter {
       initializer: [...this.#initializers.values()],
       input: [...inputs, ...this.#defaults].map(([name, type]) => valueInfo(name, type)),
       output: Object.entries(outputs).map(([name, type]) => valueInfo(name, type)),
+      valueInfo: [...this.#declared]
+        .filter(([name]) => !this.#public.has(name))
+        .map(([name, type]) => valueInfo(name, type)),
     };
     const opsetImport: MessageInitShape<typeof OperatorSetIdProtoSchema>[] = [
       { domain: "", version: OPSET },

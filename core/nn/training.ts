@@ -2,8 +2,9 @@ import { SpinError } from "../errors.js";
 import { gradients } from "../graph/gradient.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
-import { type Shape, sizeOf, type Value } from "../graph/value.js";
+import { bytesOf, type Shape, sizeOf, type Value } from "../graph/value.js";
 import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
+import { chooseSegments } from "./choose-segments.js";
 import { type FlatTensors, flatTensors } from "./flat-tensors.js";
 import { Parameters } from "./parameters.js";
 
@@ -32,7 +33,10 @@ export type Feeds = Readonly<Record<string, TensorData>>;
 export type Outputs = Readonly<Record<string, Float32Array>>;
 
 /** How the graph is compiled. Parameters that `external` binds to a file are constants: mapped, and not trained. */
-export type TrainingOptions = SessionOptions & EmitOptions;
+export interface TrainingOptions extends SessionOptions, EmitOptions {
+  /** What the weights that are trained, their gradients and moments, and the graph's values may take together, in MiB; no limit where absent. */
+  readonly memoryBudgetMb?: number;
+}
 
 export interface StepResult extends UpdateResult {
   /** Per micro-batch. */
@@ -40,6 +44,8 @@ export interface StepResult extends UpdateResult {
 }
 
 const GRADIENT = "gradient:";
+/** Weights, gradients, a micro-batch's gradients, and both moments. */
+const FLAT_BUFFERS = 5;
 
 /**
  * A trainable graph: forward and backward in one ONNX model, weights and moments in flat buffers outside it, so that
@@ -74,17 +80,19 @@ export class Training {
   static async create(
     build: (p: Parameters) => Objective,
     initial: (name: string, shape: Shape) => Promise<Float32Array> | Float32Array,
-    { external, ...options }: TrainingOptions = {},
+    { external, memoryBudgetMb, ...options }: TrainingOptions = {},
   ): Promise<Training> {
     const p = new Parameters();
     const { loss, outputs } = build(p);
     const trained = [...p.all()].filter(([name]) => external?.(name) === undefined);
-    const grads = gradients(
-      loss,
-      trained.map(([, value]) => value),
-    );
-    const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external }), options);
+    const values = trained.map(([, value]) => value);
+    const write = (segments: number) => {
+      const grads = gradients(loss, values, { segments });
+      const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
+      return emitModel({ loss, ...outputs, ...named }, { external });
+    };
+    const { model, segments } = chooseSegments(write, FLAT_BUFFERS * bytesOf(values), memoryBudgetMb);
+    const session = await Session.create(model, { ...options, freesBuffers: segments > 1 });
     const compileForward = () => Session.create(emitModel({ ...outputs }, { external }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
     const training = new Training(session, shapes, compileForward);

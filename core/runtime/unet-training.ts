@@ -1,16 +1,15 @@
 import type { Network } from "../checkpoint/model-folder.js";
 import { requireFinite } from "../checkpoint/weights.js";
 import type { Denoise } from "../diffusion/objectives/objective.js";
-import type { SessionOptions } from "../graph/session.js";
 import type { LoraAdapter } from "../models/lora.js";
 import { unetParameterShapes } from "../models/parameter-shapes.js";
 import type { UnetConfig } from "../models/unet/config.js";
 import { unet } from "../models/unet/unet.js";
-import { type Objective, Training } from "../nn/training.js";
+import { type Objective, Training, type TrainingOptions } from "../nn/training.js";
 import { bindWeights } from "./inference.js";
 
 export interface UnetTrainingOptions {
-  readonly session?: Pick<SessionOptions, "threads" | "device" | "profilePrefix">;
+  readonly session?: Pick<TrainingOptions, "threads" | "device" | "profilePrefix" | "memoryBudgetMb">;
   /** Trained in place of the UNet's own weights, which then are constants, mapped from their file. */
   readonly lora?: LoraAdapter;
 }

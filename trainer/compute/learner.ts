@@ -15,10 +15,9 @@ import {
 import { addTrajectories } from "../../core/diffusion/objectives/spin-exact.js";
 import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
-import type { SessionOptions } from "../../core/graph/session.js";
 import { loadClipTokenizer } from "../../core/models/clip/tokenizer.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
-import type { Feeds, Outputs, Training, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
+import type { Feeds, Outputs, Training, TrainingOptions, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
 import { addedWidths } from "../../core/runtime/conditions.js";
 import { createUnetTraining } from "../../core/runtime/unet-training.js";
 import { cancelled } from "../../core/runtime/worker-host.js";
@@ -46,7 +45,7 @@ export interface ModelFacts {
 export interface BuildOptions {
   readonly objective: ObjectiveForm;
   readonly shapes: ObjectiveShapes;
-  readonly session: Pick<SessionOptions, "threads" | "device">;
+  readonly session: Pick<TrainingOptions, "threads" | "device" | "memoryBudgetMb">;
   /** Trains an adapter in place of all weights. */
   readonly adapter?: AdapterOptions;
 }
