@@ -16,8 +16,7 @@ const { error, stderr } = await asc.main([
   "--enable",
   "simd",
   "--noAssert",
-  "--initialMemory",
-  "8",
+  "--importMemory",
 ]);
 if (error) {
   console.error(stderr.toString());

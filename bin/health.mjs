@@ -1,5 +1,6 @@
 /**
- * Health probe for container engines and scripts: `health.mjs [HOST:PORT] [SERVICE]` calls grpc.health.v1's Check.
+ * Health probe for container engines and scripts: `health.mjs [HOST:PORT] [SERVICE]` calls grpc.health.v1's Check, by default of this machine's
+ * HEALTH_PORT, which speaks no TLS, or else PORT.
  * Exit code 0: SERVING; 1: anything else; 2: no address. It speaks HTTP/2 itself: a probe runs every few seconds, and
  * loading a gRPC library takes twice as long as all the rest.
  */
@@ -9,9 +10,10 @@ const SERVING = 1;
 const TIMEOUT_MS = 5_000;
 const STATUSES = ["UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN"];
 
-const { PORT } = process.env;
-const [address = PORT && `127.0.0.1:${PORT}`, service = ""] = process.argv.slice(2);
-if (!address) end(2, "usage: health.mjs HOST:PORT [SERVICE]; without an address PORT must be set");
+const { HEALTH_PORT, PORT } = process.env;
+const port = HEALTH_PORT || PORT;
+const [address = port && `127.0.0.1:${port}`, service = ""] = process.argv.slice(2);
+if (!address) end(2, "usage: health.mjs HOST:PORT [SERVICE]; without an address HEALTH_PORT or PORT must be set");
 
 setTimeout(() => end(1, `${address}: no answer within ${TIMEOUT_MS / 1000} s`), TIMEOUT_MS);
 const session = connect(`http://${address}`);

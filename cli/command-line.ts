@@ -3,9 +3,12 @@ import { SpinError } from "../core/errors.js";
 import { VERSION } from "../core/version.js";
 import { benchCommand } from "./bench/command.js";
 import { compareCommand } from "./compare/command.js";
+import { dataCommand } from "./data/command.js";
 import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
+import { keysCommand } from "./keys/command.js";
 import { loraCommand } from "./lora/command.js";
+import { callerOptions, useCallerFlags } from "./remote/caller.js";
 import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
@@ -43,7 +46,9 @@ function createProgram(asJson: boolean): Command {
     .description("Fine-tune text-to-image diffusion models by self-play, sample them and measure them.")
     .version(VERSION)
     .helpCommand(false)
+    .hook("preAction", (_, command) => useCallerFlags(command.optsWithGlobals()))
     .showHelpAfterError("(--help tells the options)");
+  for (const option of callerOptions()) program.addOption(option);
   const quiet = { writeErr: () => undefined };
   const commands = [
     sampleCommand(),
@@ -52,12 +57,14 @@ function createProgram(asJson: boolean): Command {
     compareCommand(),
     reportCommand(),
     loraCommand(),
+    dataCommand(),
     serveCommand(),
     benchCommand(),
+    keysCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {
-    command.exitOverride().configureHelp({ sortOptions: false });
+    command.exitOverride().configureHelp({ sortOptions: false, showGlobalOptions: true });
     if (command !== program) command.copyInheritedSettings(program);
     if (asJson) command.configureOutput(quiet);
   }

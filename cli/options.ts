@@ -31,3 +31,8 @@ export function seed(text: string): bigint {
 export function collect<T>(read: (text: string) => T): (text: string, previous?: readonly T[]) => readonly T[] {
   return (text, previous = []) => [...previous, read(text)];
 }
+
+/** `--model-dir` for `modelDir`. */
+export function flagOf(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

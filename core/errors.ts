@@ -14,6 +14,10 @@ export type ErrorKind =
   | "cancelled"
   /** Stored or received bytes are not what they claim to be. */
   | "corrupt"
+  /** The caller has not said who it is, or not so that it can be believed. */
+  | "unauthenticated"
+  /** The caller is known and may not do this. */
+  | "forbidden"
   /** Another service could not be reached; trying again may help. */
   | "unavailable"
   /** Training has left the region where it makes sense: a number that is not finite, or a signal that an iteration stops at. */

@@ -10,11 +10,16 @@ const MAX_ATTEMPTS = 20;
 /**
  * Starts a job, or joins the one that an earlier attempt of the demo started: request ids name the attempt, and the first
  * attempt that has not failed or been cancelled counts.
+ * @param isResult of one that has failed: whether it counts all the same, as another attempt would fail alike
  */
-export async function firstUsable<J extends Job>(name: string, start: (requestId: string) => Promise<J>): Promise<J> {
+export async function firstUsable<J extends Job>(
+  name: string,
+  start: (requestId: string) => Promise<J>,
+  isResult: (job: J) => boolean = () => false,
+): Promise<J> {
   for (let attempt = 1; ; attempt++) {
     const job = await start(`demo-${name}-${attempt}`);
-    if (attempt === MAX_ATTEMPTS || !hasFailed(job)) return job;
+    if (attempt === MAX_ATTEMPTS || !hasFailed(job) || isResult(job)) return job;
   }
 }
 

@@ -2,7 +2,7 @@ import { formatSeconds } from "../cli/progress.js";
 
 /** One line that counts all stages together: what is done, what is going on, how long the rest will take. */
 export class OverallProgress {
-  readonly #costs: ReadonlyMap<string, number>;
+  readonly #costs: Map<string, number>;
   readonly #started = performance.now();
   #before = 0;
   #stage = "";
@@ -10,7 +10,7 @@ export class OverallProgress {
 
   /** @param costs of each stage, in any unit that grows as its time does (evaluations of the UNet). */
   constructor(costs: ReadonlyMap<string, number>) {
-    this.#costs = costs;
+    this.#costs = new Map(costs);
   }
 
   /** @param done share of the stage, 0 to 1. */
@@ -28,6 +28,11 @@ export class OverallProgress {
     const left = covered === 0 ? "" : `, ${formatSeconds(((now - this.#started) / 1000) * (total / covered - 1))} left`;
     const line = `${String(Math.round((100 * covered) / total)).padStart(3)} %  ${stage}: ${note}${left}`;
     process.stderr.write(isTTY ? `\r\x1b[2K${line}` : `${line}\n`);
+  }
+
+  /** Takes out a stage that was done before: it says nothing of the pace. */
+  skip(stage: string): void {
+    this.#costs.delete(stage);
   }
 
   /** Lets other output begin on a line of its own. */

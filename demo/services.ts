@@ -23,13 +23,18 @@ export interface DemoServices {
 /**
  * Starts generator, trainer and evaluator with their folders under `folder`; logs go to `folder`/logs.
  * @param interrupted rejects when the work is to end
+ * @param settings more environment variables for all three
  */
-export async function startServices(folder: string, interrupted: Promise<never>): Promise<DemoServices> {
+export async function startServices(
+  folder: string,
+  interrupted: Promise<never>,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<DemoServices> {
   const [generator, trainer, evaluator] = [await freePort(), await freePort(), await freePort()];
   const at = (port: number) => `127.0.0.1:${port}`;
   const logs = join(folder, "logs");
   await mkdir(logs, { recursive: true });
-  const shared = { MODEL_DIR: join(ROOT, "demo"), HOST: "127.0.0.1", THREADS: "1" };
+  const shared = { MODEL_DIR: join(ROOT, "demo"), HOST: "127.0.0.1", THREADS: "1", ...settings };
   const children = [
     start("generator", logs, {
       ...shared,
@@ -60,7 +65,7 @@ export async function startServices(folder: string, interrupted: Promise<never>)
     await Promise.all(children.map(({ stop }) => stop()));
   };
   try {
-    await Promise.race([Promise.all(channels.map((channel) => channel.waitForReady(60_000))), failed]);
+    await Promise.race([Promise.all(channels.map((channel) => channel.waitForReady(300_000))), failed]);
   } catch (error) {
     await stop();
     throw error;

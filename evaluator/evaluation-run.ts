@@ -1,8 +1,10 @@
 import { canonicalJson } from "../core/canonical-json.js";
+import type { DataFolders } from "../core/data/data-folder.js";
 import { decodeImage, encodeImage } from "../core/data/image.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
 import type { RpcChannel } from "../core/service/client.js";
+import { count } from "../core/service/metrics.js";
 import type { CheckpointResult, EvaluationProgress } from "../proto/gen/spin/v1/evaluation.js";
 import { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 import { fileName, pictureSeed, shownPrompts, shrunk } from "./evaluation-pictures.js";
@@ -25,6 +27,8 @@ export interface EvaluationParts {
   readonly generator: RpcChannel;
   readonly worker: WorkerClient<ScoreMethods>;
   readonly modelDir: string;
+  /** Where prompts that are not built in lie. */
+  readonly data: DataFolders;
   readonly session: Pick<SessionOptions, "threads" | "device">;
 }
 
@@ -170,6 +174,7 @@ export class EvaluationRun {
         await partial.append(scored);
         table.put(scored);
         batch = [];
+        count("spin.evaluator.pictures", scored.count);
         const all = this.#pace.add(scored.count);
         await this.#notes.progress({ label, imagesDone: table.filled, imagesTotal: size, ...all });
       }

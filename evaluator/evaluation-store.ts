@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
-import { saveFile } from "../core/checkpoint/atomic-file.js";
+import { isUnfinished, saveFile } from "../core/checkpoint/atomic-file.js";
 import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
 import { parseConfig } from "../core/json-config.js";
 import type { Logger } from "../core/service/logging.js";
@@ -73,6 +73,16 @@ export class EvaluationStore {
     const { values, bytes } = await readLines(file, (line) => WatchEvaluationResponse.fromJSON(JSON.parse(line)));
     await cutTo(file, bytes);
     return values;
+  }
+
+  /** Takes away files that a process was writing when it was killed. */
+  async sweep(id: string): Promise<void> {
+    const folder = this.#path(id);
+    await this.#writing(folder, async () => {
+      for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+        if (isUnfinished(entry.name)) await rm(join(entry.parentPath, entry.name), { force: true });
+      }
+    });
   }
 
   /** What is scored so far of a checkpoint. @throws SpinError as `PartialScores.open` */

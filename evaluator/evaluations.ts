@@ -56,7 +56,9 @@ export class Evaluations {
       evaluations.#entries.set(evaluation.evaluationId, entry);
     }
     for (const { evaluationId, state } of evaluations.list()) {
-      if (!isFinal(state)) evaluations.#enqueue(evaluations.#entry(evaluationId));
+      if (isFinal(state)) continue;
+      await parts.store.sweep(evaluationId);
+      evaluations.#enqueue(evaluations.#entry(evaluationId));
     }
     return evaluations;
   }
@@ -129,7 +131,7 @@ export class Evaluations {
   async #create(id: string, requestDigest: string, spec: CheckedSpec): Promise<Evaluation> {
     if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
     this.#requireRoom();
-    const prompts = await openPrompts(spec.prompts, spec.maxPrompts);
+    const prompts = await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data);
     for (const [i, name] of spec.scorers.entries()) await this.#requireScorer(name, i);
     const entry: Entry = {
       evaluation: Evaluation.fromPartial({
@@ -198,7 +200,7 @@ export class Evaluations {
       throwIfAborted(signal);
       await this.#change(entry, { state: JobState.JOB_STATE_RUNNING });
       const spec = evaluationSpec.parse(entry.evaluation.spec);
-      const prompts = opened ?? (await openPrompts(spec.prompts, spec.maxPrompts));
+      const prompts = opened ?? (await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data));
       const notes: EvaluationNotes = {
         scorers: (scorers) =>
           this.#save(entry, {

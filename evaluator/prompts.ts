@@ -1,6 +1,8 @@
+import type { DataFolders } from "../core/data/data-folder.js";
 import { type Dataset, SPLITS } from "../core/data/dataset.js";
 import type { RgbImage } from "../core/data/image.js";
-import { openDataset } from "../core/data/open-dataset.js";
+import { openDataset, openPromptList } from "../core/data/open-dataset.js";
+import type { PromptList } from "../core/data/prompt-list.js";
 import { SpinError } from "../core/errors.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 
@@ -23,7 +25,7 @@ export interface PromptSet {
  * @throws SpinError `notFound` where there is no such set, `precondition` for another digest, `invalid` for too few
  * prompts.
  */
-export async function openPrompts(ref: DatasetRef, maxPrompts: number): Promise<PromptSet> {
+export async function openPrompts(ref: DatasetRef, maxPrompts: number, folders?: DataFolders): Promise<PromptSet> {
   const named = SPLITS.some((split) => ref.name.split("/").includes(split));
   const split = SPLITS.find((known) => known === (ref.split || (named ? undefined : "test")));
   if (split === undefined && ref.split !== "") {
@@ -32,11 +34,12 @@ export async function openPrompts(ref: DatasetRef, maxPrompts: number): Promise<
       remedy: `name one of ${SPLITS.join(", ")}`,
     });
   }
-  return promptSet(await openDataset(ref.name, split), ref, maxPrompts);
+  const list = await openPromptList(ref.name, folders);
+  return promptSet(list ?? (await openDataset(ref.name, split, { folders })), ref, maxPrompts);
 }
 
-/** The first prompts of a data set. Throws as `openPrompts` does. */
-export function promptSet(dataset: Dataset, ref: DatasetRef, maxPrompts: number): PromptSet {
+/** The first prompts of a data set, or of a list, which is not divided. Throws as `openPrompts` does. */
+export function promptSet(dataset: Dataset | PromptList, ref: DatasetRef, maxPrompts: number): PromptSet {
   if (ref.digest !== "" && ref.digest !== dataset.digest) {
     throw new SpinError(
       "precondition",
@@ -47,17 +50,25 @@ export function promptSet(dataset: Dataset, ref: DatasetRef, maxPrompts: number)
       },
     );
   }
-  const size = maxPrompts === 0 ? dataset.size : Math.min(maxPrompts, dataset.size);
+  const isList = "prompts" in dataset;
+  const available = isList ? dataset.prompts.length : dataset.size;
+  const size = maxPrompts === 0 ? available : Math.min(maxPrompts, available);
   if (size < MIN_PROMPTS) {
-    const found = dataset.size === 0 ? "is empty" : `gives ${size} prompts`;
+    const found = available === 0 ? "is empty" : `gives ${size} prompts`;
     throw new SpinError(
       "invalid",
       `the prompt set "${ref.name}" ${found}, an evaluation takes at least ${MIN_PROMPTS}`,
       {
-        field: dataset.size < MIN_PROMPTS ? "spec.prompts" : "spec.max_prompts",
+        field: available < MIN_PROMPTS ? "spec.prompts" : "spec.max_prompts",
         remedy: "name a set with more prompts",
       },
     );
+  }
+  if (isList) {
+    return {
+      ref: { name: ref.name, digest: dataset.digest, split: ref.split },
+      prompts: dataset.prompts.slice(0, size).map(({ prompt }) => prompt),
+    };
   }
   return {
     ref: { name: ref.name, digest: dataset.digest, split: dataset.split },

@@ -2,8 +2,10 @@ import { z } from "zod";
 import {
   checkpointRef,
   datasetRef,
+  pageToken,
   relativeName,
   requestId,
+  resourceId,
   samplerSettings,
 } from "../core/service/request-schemas.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
@@ -15,9 +17,14 @@ import type {
   TrainingCurve,
 } from "../proto/gen/spin/v1/evaluation.js";
 import type {
+  CancelEvaluationRequest,
+  CompareRequest,
+  GetEvaluationRequest,
   GetReportRequest,
+  GetTableRequest,
   ListEvaluationsRequest,
   StartEvaluationRequest,
+  WatchEvaluationRequest,
 } from "../proto/gen/spin/v1/evaluator_service.js";
 import type { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
 
@@ -42,7 +49,7 @@ const orDefault = (schema: z.ZodType<number>, value: number) =>
 
 const label = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
   .refine((text) => text !== REAL_LABEL, `another label: ${REAL_LABEL} stands for held-out real pictures`);
 
 const evaluatedCheckpoint = z.object({ label, checkpoint: checkpointRef, totalSteps: wholeNumber(0, 2 ** 32 - 1) });
@@ -82,29 +89,55 @@ export const startEvaluationRequest: z.ZodType<StartEvaluationRequest & { spec: 
 
 export const listEvaluationsRequest: z.ZodType<ListEvaluationsRequest> = z.object({
   pageSize: orDefault(wholeNumber(1, 1000), 100),
-  pageToken: z.string(),
+  pageToken,
+});
+
+export const evaluationRequest: z.ZodType<GetEvaluationRequest & CancelEvaluationRequest> = z.object({
+  evaluationId: resourceId,
+});
+
+export const watchEvaluationRequest: z.ZodType<WatchEvaluationRequest> = z.object({
+  evaluationId: resourceId,
+  afterSequence: wholeNumber(0, 2 ** 32 - 1),
+});
+
+export const compareRequest: z.ZodType<CompareRequest> = z.object({
+  evaluationId: resourceId,
+  labelA: label,
+  labelB: label,
+  evaluationIdB: resourceId.optional(),
+});
+
+export const getTableRequest: z.ZodType<GetTableRequest> = z.object({
+  evaluationId: resourceId,
+  labels: z.array(label).max(64),
 });
 
 const timelineSpan = z.object({
-  kind: z.string(),
-  label: z.string(),
+  kind: z.string().max(200),
+  label: z.string().max(200),
   start: z.number().min(0),
   end: z.number().min(0),
 });
 const timeline = z
   .object({
     seconds: z.number().min(0),
-    lanes: z.array(z.object({ name: z.string(), spans: z.array(timelineSpan) })).max(64),
+    lanes: z.array(z.object({ name: z.string().max(200), spans: z.array(timelineSpan) })).max(64),
   })
   .refine(({ lanes }) => lanes.reduce((sum, { spans }) => sum + spans.length, 0) <= MAX_TIMELINE_SPANS, {
     error: `at most ${MAX_TIMELINE_SPANS} spans`,
   });
 
-/** Curves and lineage are taken as the trainer's messages have them. */
+const shown = z.string().max(200);
+
+/** The steps of a curve are figures that are drawn as they are. */
+const curve = z.looseObject({ label: shown, steps: z.array(z.unknown()) }) as unknown as z.ZodType<TrainingCurve>;
+
+/** Lineage is shown as the trainer's messages have it. */
 export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
-  evaluationId: z.string(),
-  curves: z.array(z.custom<TrainingCurve>()).max(256),
+  evaluationId: resourceId,
+  curves: z.array(curve).max(256),
   lineage: z.array(z.custom<LineageEntry>()).max(1000),
   timeline: z.union([timeline, z.undefined()]),
-  referenceLabel: z.string().optional(),
+  referenceLabel: shown.optional(),
 });

@@ -6,6 +6,7 @@ import { encodeImage, type RgbImage } from "../core/data/image.js";
 import { openDataset } from "../core/data/open-dataset.js";
 import type { SpinError } from "../core/errors.js";
 import { RpcChannel } from "../core/service/client.js";
+import { readConfig } from "../core/service/config.js";
 import { sleep } from "../core/service/deadline.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import { type CheckpointResult, EvaluationSpec, type PictureRow } from "../proto/gen/spin/v1/evaluation.js";
@@ -20,6 +21,7 @@ import { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { startGeneratorServer } from "../test/support/generator-server.js";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
 import { writeTinyScorer } from "../test/support/tiny-scorer.js";
+import { EVALUATOR_SETTINGS } from "./config.js";
 import { mean } from "./metrics/summary.js";
 import { evaluationRows } from "./rows.js";
 import { loadClipScorer } from "./scorers/clip-scorer.js";
@@ -81,16 +83,19 @@ async function start(folder: string, renderImages = pictures(), { logitScale = 3
   return { folder, generator, ...connect(await startEvaluator(config(folder, generator.server.port))) };
 }
 
-const config = (folder: string, generatorPort: number) => ({
-  host: "127.0.0.1",
-  port: 0,
-  generatorAddress: `127.0.0.1:${generatorPort}`,
-  modelDir: join(folder, "models"),
-  evaluationsDir: join(folder, "evaluations"),
-  threads: 1,
-  device: "cpu" as const,
-  logLevel: "silent" as const,
-});
+const config = (folder: string, generatorPort: number) => {
+  const flags = {
+    port: "0",
+    generatorAddress: `127.0.0.1:${generatorPort}`,
+    modelDir: join(folder, "models"),
+    dataDir: join(folder, "data"),
+    dataIndexDir: join(folder, "index"),
+    evaluationsDir: join(folder, "evaluations"),
+    threads: "1",
+    logLevel: "silent",
+  };
+  return readConfig(EVALUATOR_SETTINGS, flags, {});
+};
 
 function connect(evaluator: RunningEvaluator) {
   const channel = new RpcChannel(evaluator.address);

@@ -11,7 +11,15 @@ import type { EvaluationStore } from "./evaluation-store.js";
 import type { Evaluations } from "./evaluations.js";
 import type { PictureScores } from "./picture-scores.js";
 import { renderReport } from "./report/page.js";
-import { getReportRequest, listEvaluationsRequest, startEvaluationRequest } from "./requests.js";
+import {
+  compareRequest,
+  evaluationRequest,
+  getReportRequest,
+  getTableRequest,
+  listEvaluationsRequest,
+  startEvaluationRequest,
+  watchEvaluationRequest,
+} from "./requests.js";
 import { tableOf } from "./score-rows.js";
 
 /** The contract's calls on the evaluations of this process. */
@@ -44,12 +52,18 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { evaluation: await evaluations.start(requestId, request.spec!, spec, resume) };
     },
 
-    watchEvaluation: ({ evaluationId, afterSequence }, { signal }) =>
-      evaluations.watch(evaluationId, afterSequence, signal),
+    watchEvaluation: async function* (request, { signal }) {
+      const { evaluationId, afterSequence } = checkRequest(watchEvaluationRequest, request);
+      yield* evaluations.watch(evaluationId, afterSequence, signal);
+    },
 
-    cancelEvaluation: async ({ evaluationId }) => ({ evaluation: await evaluations.cancel(evaluationId) }),
+    cancelEvaluation: async (request) => ({
+      evaluation: await evaluations.cancel(checkRequest(evaluationRequest, request).evaluationId),
+    }),
 
-    getEvaluation: async ({ evaluationId }) => ({ evaluation: evaluations.get(evaluationId) }),
+    getEvaluation: async (request) => ({
+      evaluation: evaluations.get(checkRequest(evaluationRequest, request).evaluationId),
+    }),
 
     listEvaluations: async (request) => {
       const { pageSize, pageToken } = checkRequest(listEvaluationsRequest, request);
@@ -62,7 +76,8 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { evaluations: page.map((one) => ({ ...one, results: [], real: undefined })), nextPageToken };
     },
 
-    compare: async ({ evaluationId, labelA, labelB, evaluationIdB }) => {
+    compare: async (request) => {
+      const { evaluationId, labelA, labelB, evaluationIdB } = checkRequest(compareRequest, request);
       const sides = await Promise.all([
         scoresOf(evaluationId, labelA, "label_a"),
         scoresOf(evaluationIdB ?? evaluationId, labelB, "label_b"),
@@ -70,12 +85,14 @@ export function evaluatorService(evaluations: Evaluations, store: EvaluationStor
       return { comparison: await comparer.compare(...sides) };
     },
 
-    getTable: async function* ({ evaluationId, labels }) {
+    getTable: async function* (request) {
+      const { evaluationId, labels } = checkRequest(getTableRequest, request);
       yield* tableOf(store, finished(evaluationId), labels);
     },
 
     getReport: async function* (request) {
-      const report = await buildReport(store, finished(request.evaluationId), checkRequest(getReportRequest, request));
+      const checked = checkRequest(getReportRequest, request);
+      const report = await buildReport(store, finished(checked.evaluationId), checked);
       const page = Buffer.from(renderReport(report));
       for (let start = 0; start < page.length; start += CHUNK_BYTES) {
         yield { data: page.subarray(start, start + CHUNK_BYTES) };

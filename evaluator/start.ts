@@ -1,6 +1,7 @@
 import { requireDevice } from "../core/runtime/devices.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { RpcChannel } from "../core/service/client.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import type { EvaluatorConfig } from "./config.js";
@@ -26,8 +27,9 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
   const { host, port, modelDir, threads } = config;
   const device = await requireDevice(config.device, "DEVICE");
   const log = createLogger("evaluator", config.logLevel);
+  const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const store = new EvaluationStore(config.evaluationsDir);
-  const generator = new RpcChannel(config.generatorAddress);
+  const generator = new RpcChannel(config.generatorAddress, { caller });
   const worker = new WorkerClient<ScoreMethods>(new URL("./score-worker.js", import.meta.url));
   const release = async () => {
     generator.close();
@@ -35,10 +37,23 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
   };
   try {
     const evaluations = await Evaluations.open(
-      { store, generator, worker, modelDir, session: { threads, device } },
+      {
+        store,
+        generator,
+        worker,
+        modelDir,
+        data: { dataDir: config.dataDir, indexDir: config.dataIndexDir },
+        session: { threads, device },
+      },
       log,
     );
-    const server = await startServer({ host, port, services: [evaluatorService(evaluations, store)], log });
+    const server = await startServer({
+      host,
+      port,
+      services: [evaluatorService(evaluations, store)],
+      log,
+      doors: config,
+    });
     server.setServing(true);
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, generator: config.generatorAddress }, "evaluator is ready");

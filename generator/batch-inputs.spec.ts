@@ -49,11 +49,13 @@ function source(width = TINY_IMAGE_SIZE, flippable = true): TrainingSource {
     flippable,
     caption: (index) => CAPTIONS[index]!,
     images: (index) => [async () => picture(index, width)],
+    keys: (index) => [`${width} ${index}`],
   };
 }
 const pairs: TrainingSource = {
   ...source(),
   images: (index) => [index, index + 10].map((item) => async () => picture(item, TINY_IMAGE_SIZE)),
+  keys: (index) => [`${TINY_IMAGE_SIZE} ${index}`, `${TINY_IMAGE_SIZE} ${index + 10}`],
 };
 
 const job: DrawJob = {
@@ -195,6 +197,7 @@ describe("of an SDXL model", () => {
     const mixed: TrainingSource = {
       ...source(),
       images: (item) => [async () => picture(item, 32), async () => picture(item + 10, 16)],
+      keys: (item) => [`32 ${item}`, `16 ${item + 10}`],
     };
     const { timeIds } = await prepareXl(settings({ batchSize: 1 }), mixed);
     expect([...timeIds!.data]).toEqual([16, 32, 0, 8, 16, 16]);

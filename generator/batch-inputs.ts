@@ -59,6 +59,7 @@ export async function batchInputs(
     const item = itemOfSample(job, index, source.size);
     const dropped = noiseStream(job, index, PURPOSE.promptDropout).uniform() < settings.promptDropout;
     captions.push(dropped ? "" : source.caption(item));
+    const keys = source.keys(item);
     for (const [side, image] of source.images(item).entries()) {
       const { crop, flip, latents: purpose } = SIDES[side]!;
       const placement = {
@@ -66,7 +67,7 @@ export async function batchInputs(
         crop: cropOf(settings, job, index, crop),
         flip: noiseStream(job, index, flip).uniform() < settings.image!.flipProbability,
       };
-      const key = `${source.digest} ${item} ${side} ${JSON.stringify(placement)}`;
+      const key = `${keys[side]!} ${JSON.stringify(placement)}`;
       const prepare = async () => {
         const original = await image();
         const pixels = toTensor(prepareImage(original, placement));

@@ -1,14 +1,15 @@
 import { type Manifest, parseManifest } from "../core/checkpoint/manifest.js";
 import { SpinError } from "../core/errors.js";
 import { RpcChannel } from "../core/service/client.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { CheckpointServiceService } from "../proto/gen/spin/v1/checkpoint_service.js";
 
 /** Where checkpoints are fetched from: the checkpoint service at an address that the configuration names. */
 export class CheckpointSource {
   readonly #channel: RpcChannel;
 
-  constructor(address: string) {
-    this.#channel = new RpcChannel(address);
+  constructor(address: string, caller: Caller = Caller.anonymous()) {
+    this.#channel = new RpcChannel(address, { caller });
   }
 
   get address(): string {

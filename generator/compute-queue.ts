@@ -26,6 +26,8 @@ export class ComputeQueue {
   #places = 0;
   #waiting = 0;
   #active = 0;
+  #idleMs = 0;
+  #idleSince = performance.now();
   #meanSeconds = FIRST_GUESS_SECONDS;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -37,6 +39,17 @@ export class ComputeQueue {
   /** Batches waiting. */
   get waiting(): number {
     return this.#waiting;
+  }
+
+  /** Streams being served. */
+  get streams(): number {
+    return this.#places;
+  }
+
+  /** Seconds since the start in which there was no batch to compute. */
+  get idleSeconds(): number {
+    const idle = this.#active > 0 ? 0 : performance.now() - this.#idleSince;
+    return (this.#idleMs + idle) / 1000;
   }
 
   /** Batches being computed, 0 or 1. */
@@ -88,6 +101,7 @@ export class ComputeQueue {
 
   async #timed<T>(work: () => Promise<T>): Promise<T> {
     const start = performance.now();
+    this.#idleMs += start - this.#idleSince;
     this.#active += 1;
     try {
       const result = await work();
@@ -95,6 +109,7 @@ export class ComputeQueue {
       return result;
     } finally {
       this.#active -= 1;
+      this.#idleSince = performance.now();
     }
   }
 }

@@ -7,6 +7,7 @@ import { ConditionEncoder } from "./condition-encoder.js";
 import { drawJob } from "./draw-job.js";
 import { encodeDraws } from "./draw-message.js";
 import { type BeforeRun, type DrawJob, unetConditions } from "./draws.js";
+import { EncodedStore } from "./encoded-store.js";
 import { LoadedModels, pictureSide } from "./loaded-models.js";
 import { renderPictures } from "./pictures.js";
 import { sampleDraws } from "./sample-draws.js";
@@ -18,7 +19,7 @@ import type { BatchCost, ComputeMethods } from "./worker-contract.js";
 /** Beside the tensors that are counted: timesteps, errors, names. */
 const MESSAGE_OVERHEAD_BYTES = 1 << 20;
 
-const sources = new TrainingSources();
+let sources = new TrainingSources();
 let models: LoadedModels | undefined;
 let encoder: ConditionEncoder | undefined;
 
@@ -56,14 +57,16 @@ function meter(what: string, signal: AbortSignal): Meter {
       unetEvaluations,
       encodings: configured().encoder.takeCounts(),
       loaded: configured().models.digests,
+      data: sources.reports,
     }),
   };
 }
 
 const methods: ComputeMethods = {
-  async configure({ session, maxLoaded, encodedBytes }) {
+  async configure({ session, maxLoaded, encodedBytes, encodedDisk, data }) {
     models = new LoadedModels(session, maxLoaded);
-    encoder = new ConditionEncoder(encodedBytes);
+    encoder = new ConditionEncoder(encodedBytes, encodedDisk && (await EncodedStore.open(encodedDisk)));
+    sources = new TrainingSources(data);
   },
 
   async captions({ dataset, indices }) {

@@ -1,7 +1,7 @@
-import { metrics, type ObservableResult } from "@opentelemetry/api";
 import type { SpinError } from "../core/errors.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
-import { METER } from "../core/service/tracing.js";
+import { count, observe, watch } from "../core/service/metrics.js";
+import type { DataReport } from "../proto/gen/spin/v1/data.js";
 import { ComputeQueue, type Place } from "./compute-queue.js";
 import type {
   BatchCost,
@@ -18,13 +18,18 @@ import type {
 export class Compute {
   readonly queue: ComputeQueue;
   readonly #worker = new WorkerClient<ComputeMethods>(new URL("./compute-worker.js", import.meta.url));
-  readonly #gauge = metrics.getMeter(METER).createObservableGauge("generator.queue.length", { unit: "{batch}" });
-  readonly #observe = (result: ObservableResult) => result.observe(this.queue.waiting);
+  readonly #unwatch: readonly (() => void)[];
   #loaded: readonly string[] = [];
+  #data: readonly DataReport[] = [];
 
   private constructor(capacity: number) {
     this.queue = new ComputeQueue(capacity);
-    this.#gauge.addCallback(this.#observe);
+    const { queue } = this;
+    this.#unwatch = [
+      watch("spin.generator.queue.length", () => [{ value: queue.waiting }]),
+      watch("spin.generator.queue.streams", () => [{ value: queue.streams }]),
+      watch("spin.generator.idle", () => [{ value: queue.idleSeconds }]),
+    ];
   }
 
   /** Starts the worker. @throws SpinError `precondition` where the execution provider does not work */
@@ -47,6 +52,11 @@ export class Compute {
   /** Digests of the checkpoints in memory, most recently used first. */
   get loaded(): readonly string[] {
     return this.#loaded;
+  }
+
+  /** What became of the rows of the data sets opened so far. */
+  get data(): readonly DataReport[] {
+    return this.#data;
   }
 
   /** Looks captions up. Throws as the worker does, `cancelled` once the signal is aborted. */
@@ -72,7 +82,7 @@ export class Compute {
 
   /** Ends the worker after the run at hand. */
   async stop(): Promise<void> {
-    this.#gauge.removeCallback(this.#observe);
+    for (const end of this.#unwatch) end();
     await this.#worker.stop();
   }
 
@@ -82,17 +92,16 @@ export class Compute {
     answer: Promise<T>,
   ): Promise<T> {
     const result = await answer;
-    const { seconds, unetEvaluations, encodings, loaded } = result.cost;
+    const { seconds, unetEvaluations, encodings, loaded, data } = result.cost;
     this.#loaded = loaded;
-    const meter = metrics.getMeter(METER);
+    this.#data = data;
     const of = { kind };
-    meter.createCounter("generator.batches", { unit: "{batch}" }).add(1, of);
-    meter.createCounter("generator.samples", { unit: "{sample}" }).add(samples, of);
-    meter.createCounter("generator.unet.evaluations", { unit: "{evaluation}" }).add(unetEvaluations, of);
-    meter.createHistogram("generator.batch.duration", { unit: "s" }).record(seconds, of);
-    const cache = meter.createCounter("generator.encodings", { unit: "{encoding}" });
-    cache.add(encodings.hits, { cached: true });
-    cache.add(encodings.misses, { cached: false });
+    count("spin.generator.batches", 1, of);
+    count("spin.generator.samples", samples, of);
+    count("spin.generator.unet.evaluations", unetEvaluations, of);
+    observe("spin.generator.batch.duration", seconds, of);
+    count("spin.generator.encodings", encodings.hits, { cached: true });
+    count("spin.generator.encodings", encodings.misses, { cached: false });
     return result;
   }
 }

@@ -4,6 +4,7 @@ import type { FloatTensor } from "../core/runtime/float-tensor.js";
 import type { LatentPosterior } from "../core/runtime/latent-posterior.js";
 import type { Pipeline } from "../core/runtime/pipeline.js";
 import { ByteCache } from "./byte-cache.js";
+import type { EncodedStore, EncodedTensors } from "./encoded-store.js";
 
 /** A loaded model with the identity of the parts whose outputs may be kept: checkpoints of one run share them. */
 export interface EncodingModel {
@@ -34,17 +35,45 @@ export interface CacheCounts {
   readonly misses: number;
 }
 
-/** Captions to text conditions and pictures to latent distributions, computed once while they fit the bound. */
+/** How a kept result is written to disk and read from it. */
+interface Form<V> {
+  /** In memory. */
+  readonly cache: ByteCache<V>;
+  readonly toTensors: (value: V) => EncodedTensors;
+  /** Undefined for tensors that are not a value's. */
+  readonly fromTensors: (tensors: EncodedTensors) => V | undefined;
+}
+
+/** Captions to text conditions and pictures to latent distributions, computed once while they fit the bounds. */
 export class ConditionEncoder {
-  readonly #texts: ByteCache<TextConditions>;
-  readonly #pictures: ByteCache<EncodedPicture>;
+  readonly #texts: Form<TextConditions>;
+  readonly #pictures: Form<EncodedPicture>;
+  readonly #disk: EncodedStore | undefined;
   #hits = 0;
   #misses = 0;
 
-  /** @param maxBytes bound of what is kept, in bytes: half for captions, half for pictures */
-  constructor(maxBytes: number) {
-    this.#texts = new ByteCache(maxBytes / 2);
-    this.#pictures = new ByteCache(maxBytes / 2);
+  /**
+   * @param maxBytes bound of what is kept in memory, in bytes: half for captions, half for pictures
+   * @param disk keeps what does not fit there, and what other processes have computed
+   */
+  constructor(maxBytes: number, disk?: EncodedStore) {
+    this.#disk = disk;
+    this.#texts = {
+      cache: new ByteCache(maxBytes / 2),
+      toTensors: ({ states, textEmbeds }) => ({ states, ...(textEmbeds === undefined ? {} : { textEmbeds }) }),
+      fromTensors: ({ states, textEmbeds }) => states && { states, textEmbeds },
+    };
+    this.#pictures = {
+      cache: new ByteCache(maxBytes / 2),
+      toTensors: ({ posterior: { mean, logvar }, originalSize: { height, width } }) => {
+        return { mean, logvar, originalSize: { shape: [2], data: Float32Array.of(height, width) } };
+      },
+      fromTensors: ({ mean, logvar, originalSize }) => {
+        if (mean === undefined || logvar === undefined || originalSize?.data.length !== 2) return undefined;
+        const [height, width] = originalSize.data as unknown as [number, number];
+        return { posterior: { mean, logvar }, originalSize: { height, width } };
+      },
+    };
   }
 
   /** @returns counts since the last call. */
@@ -67,9 +96,7 @@ export class ConditionEncoder {
     const rows: TextConditions[] = [];
     for (const prompt of prompts) {
       const compute = () => pipeline.encodePrompts([prompt], { clipSkip });
-      const bytes = ({ states, textEmbeds }: TextConditions) =>
-        states.data.byteLength + (textEmbeds?.data.byteLength ?? 0);
-      rows.push(await this.#kept(this.#texts, `${textDigest} ${clipSkip} ${prompt}`, compute, bytes));
+      rows.push(await this.#kept(this.#texts, `${textDigest} ${clipSkip} ${prompt}`, compute));
     }
     return joinConditions(rows);
   }
@@ -95,19 +122,24 @@ export class ConditionEncoder {
       const { pixels, originalSize } = await prepare();
       return { posterior: await pipeline.encodeImages(pixels), originalSize };
     };
-    const bytes = ({ posterior: { mean, logvar } }: EncodedPicture) => mean.data.byteLength + logvar.data.byteLength;
-    return this.#kept(this.#pictures, `${vaeDigest} ${key}`, compute, bytes);
+    return this.#kept(this.#pictures, `${vaeDigest} ${key}`, compute);
   }
 
-  async #kept<V>(cache: ByteCache<V>, key: string, compute: () => Promise<V>, bytes: (value: V) => number): Promise<V> {
+  async #kept<V>({ cache, toTensors, fromTensors }: Form<V>, key: string, compute: () => Promise<V>): Promise<V> {
     const known = cache.get(key);
     if (known !== undefined) {
       this.#hits += 1;
       return known;
     }
-    this.#misses += 1;
-    const value = await compute();
-    cache.set(key, value, bytes(value));
+    const stored = await this.#disk?.get(key);
+    const found = stored && fromTensors(stored);
+    if (found === undefined) this.#misses += 1;
+    else this.#hits += 1;
+    const value = found ?? (await compute());
+    const tensors = toTensors(value);
+    const bytes = Object.values(tensors).reduce((sum, { data }) => sum + data.byteLength, 0);
+    cache.set(key, value, bytes);
+    if (found === undefined) await this.#disk?.set(key, tensors);
     return value;
   }
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a generator: by environment variable, or by a flag of the command line. */
@@ -8,8 +9,14 @@ export const GENERATOR_SETTINGS = {
   host: setting("HOST", text.prefault("127.0.0.1")),
   /** 0: any free port. */
   port: setting("PORT", port.prefault("50051")),
+  ...DOOR_SETTINGS,
+  ...CALLER_SETTINGS,
   /** Folder with model folders, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder with data sets, named relative to it in requests. */
+  dataDir: setting("DATA_DIR", text.prefault("data")),
+  /** Folder for what is found out about their rows. */
+  dataIndexDir: setting("DATA_INDEX_DIR", text.prefault("runs/data-index")),
   /** Folder for checkpoints fetched from a trainer. */
   cacheDir: setting("CACHE_DIR", text.prefault("runs/generator-cache")),
   /** Most bytes that fetched checkpoints may take on disk, those shared with other folders in part. */
@@ -26,6 +33,8 @@ export const GENERATOR_SETTINGS = {
   maxLoaded: setting("MAX_LOADED", wholeNumber(1, 100).prefault("2")),
   /** Most bytes of encoded captions and pictures to keep in memory. */
   encodedBytes: setting("ENCODED_BYTES", wholeNumber(0, Number.MAX_SAFE_INTEGER).prefault("1000000000")),
+  /** Most bytes of them to keep on disk, below CACHE_DIR; 0: none. */
+  encodedDiskBytes: setting("ENCODED_DISK_BYTES", wholeNumber(0, Number.MAX_SAFE_INTEGER).prefault("20000000000")),
   logLevel: setting("LOG_LEVEL", z.enum(LOG_LEVELS).prefault("info")),
 } as const;
 

@@ -1,5 +1,6 @@
 import { samplingSpecDigest } from "../core/service/digests.js";
 import { type BoundService, defineService } from "../core/service/handlers.js";
+import { count } from "../core/service/metrics.js";
 import { encodeTensor } from "../core/service/tensor-codec.js";
 import { currentTraceparent, withSpan } from "../core/service/tracing.js";
 import type { ComputeFingerprint } from "../proto/gen/spin/v1/common.js";
@@ -80,6 +81,7 @@ async function* sampleTrajectories(
           try {
             const request = { checkpoint, opponent: opponent?.checkpoint, spec, stamp };
             const { message, encodeSeconds } = await compute.draws(place, request, signal);
+            count("spin.generator.sent", message.byteLength);
             span.setAttributes({ "spin.message_bytes": message.byteLength, "spin.encode_seconds": encodeSeconds });
             return Buffer.from(message.buffer, message.byteOffset, message.byteLength);
           } finally {
@@ -167,7 +169,7 @@ async function promptsOf(
 }
 
 function describe({ compute, fingerprint, version, device }: GeneratorParts): Generator {
-  const { queue, loaded } = compute;
+  const { queue, loaded, data } = compute;
   return {
     version,
     device,
@@ -176,5 +178,6 @@ function describe({ compute, fingerprint, version, device }: GeneratorParts): Ge
     queueLength: queue.waiting,
     queueCapacity: queue.capacity,
     activeBatches: queue.active,
+    data: [...data],
   };
 }

@@ -4,6 +4,7 @@ import { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { requireDevice } from "../core/runtime/devices.js";
 import { computeEnvironment, processorName } from "../core/runtime/fingerprint.js";
 import { withDigest } from "../core/service/digests.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { VERSION } from "../core/version.js";
@@ -31,19 +32,29 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
   const { host, port, modelDir, cacheDir, cacheBytes, checkpointAddress } = config;
   const device = await requireDevice(config.device, "DEVICE");
   const log = createLogger("generator", config.logLevel);
+  const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const threads = config.threads || availableParallelism();
   const fingerprint = withDigest(await computeEnvironment(device, threads));
   const settings = {
     session: { threads, device },
     maxLoaded: config.maxLoaded,
     encodedBytes: config.encodedBytes,
+    encodedDisk:
+      config.encodedDiskBytes === 0
+        ? undefined
+        : {
+            folder: join(cacheDir, "encoded"),
+            maxBytes: config.encodedDiskBytes,
+            fingerprint: fingerprint.digest,
+          },
+    data: { dataDir: config.dataDir, indexDir: config.dataIndexDir },
   };
   const compute = await Compute.start(settings, config.queueCapacity);
   const store = new CheckpointStore({
     modelDir,
     cache: new CheckpointCache(join(cacheDir, "checkpoints"), cacheBytes),
     digests: new FolderDigests(),
-    source: checkpointAddress === undefined ? undefined : new CheckpointSource(checkpointAddress),
+    source: checkpointAddress === undefined ? undefined : new CheckpointSource(checkpointAddress, caller),
     log,
   });
   const release = async () => {
@@ -58,7 +69,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
       version: VERSION,
       device: device === "cpu" ? `${processorName()} (${threads} threads)` : fingerprint.instructionSet,
     };
-    const server = await startServer({ host, port, services: [generatorService(parts)], log });
+    const server = await startServer({ host, port, services: [generatorService(parts)], log, doors: config });
     server.setServing(true);
     void compute.failed.then((error) => {
       log.error({ err: error }, "nothing can be served any more");

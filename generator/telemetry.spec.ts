@@ -86,26 +86,26 @@ test("samples, batches, evaluations, seconds, queue and kept encodings are measu
     all
       .find(({ descriptor }) => descriptor.name === name)!
       .dataPoints.map(({ attributes, value }) => [Object.values(attributes).join(), value]);
-  expect(valuesOf("generator.batches")).toEqual([
+  expect(valuesOf("spin.generator.batches")).toEqual([
     ["draws", 2],
     ["pictures", 1],
   ]);
-  expect(valuesOf("generator.samples")).toEqual([
+  expect(valuesOf("spin.generator.samples")).toEqual([
     ["draws", 4],
     ["pictures", 1],
   ]);
   // Per batch three guided steps of two samples, and six draws of the real side, four at a time.
-  expect(valuesOf("generator.unet.evaluations")).toEqual([
+  expect(valuesOf("spin.generator.unet.evaluations")).toEqual([
     ["draws", 2 * (3 * 4 + 2 * 4)],
     ["pictures", 2],
   ]);
   // Four pictures and the empty prompt were computed, the prompt's other uses were not.
-  expect(valuesOf("generator.encodings")).toEqual([
+  expect(valuesOf("spin.generator.encodings")).toEqual([
     ["true", 5 + 1],
     ["false", 4 + 1],
   ]);
-  expect(valuesOf("generator.queue.length")).toEqual([["", 0]]);
-  const [draws] = valuesOf("generator.batch.duration");
+  expect(valuesOf("spin.generator.queue.length")).toEqual([["", 0]]);
+  const [draws] = valuesOf("spin.generator.batch.duration");
   expect(draws).toEqual(["draws", expect.objectContaining({ count: 2, sum: expect.any(Number) })]);
   await provider.shutdown();
 });

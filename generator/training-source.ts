@@ -1,8 +1,11 @@
+import type { DataFolders } from "../core/data/data-folder.js";
 import { type Dataset, type PreferenceDataset, SPLITS, type Split } from "../core/data/dataset.js";
 import type { RgbImage } from "../core/data/image.js";
-import { openDataset, openPreferences } from "../core/data/open-dataset.js";
+import { type OpenOptions, openDataset, openPreferences } from "../core/data/open-dataset.js";
 import { SpinError } from "../core/errors.js";
+import { dataReportOf } from "../core/service/data-report.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
+import type { DataReport } from "../proto/gen/spin/v1/data.js";
 
 /** Captioned pictures, or captioned pairs of them, to train on. */
 export interface TrainingSource {
@@ -12,12 +15,26 @@ export interface TrainingSource {
   caption(index: number): string;
   /** The picture; of a pair the winner, then the loser. */
   images(index: number): readonly (() => Promise<RgbImage>)[];
+  /** What tells the content of each of them. */
+  keys(index: number): readonly string[];
 }
 
 /** Data sets by reference, each opened once. */
 export class TrainingSources {
+  readonly #options: OpenOptions;
   readonly #datasets = new Map<string, Promise<Dataset>>();
   readonly #pairs = new Map<string, Promise<PreferenceDataset>>();
+  readonly #reports: DataReport[] = [];
+
+  /** @param folders where data that are not built in lie; undefined: nowhere */
+  constructor(folders?: DataFolders) {
+    this.#options = { folders };
+  }
+
+  /** What became of the rows of all sets that were opened. */
+  get reports(): readonly DataReport[] {
+    return this.#reports;
+  }
 
   /**
    * @param field name of the reference in the request, for errors
@@ -26,7 +43,7 @@ export class TrainingSources {
    */
   async dataset(ref: DatasetRef, field: string, fallback: Split): Promise<Dataset> {
     const split = splitOf(ref, field, fallback);
-    return checked(ref, field, await once(this.#datasets, ref, split, openDataset));
+    return checked(ref, field, await this.#once(this.#datasets, ref, split, openDataset));
   }
 
   /** Images of a training set. Throws as `dataset` does. */
@@ -39,13 +56,14 @@ export class TrainingSources {
       flippable,
       caption: (index) => dataset.item(index).caption,
       images: (index) => [() => dataset.item(index).image()],
+      keys: (index) => [dataset.item(index).key],
     };
   }
 
   /** Pairs of a training set. Throws as `dataset` does. */
   async pairs(ref: DatasetRef, field: string): Promise<TrainingSource> {
     const split = splitOf(ref, field, "train");
-    const dataset = checked(ref, field, await once(this.#pairs, ref, split, openPreferences));
+    const dataset = checked(ref, field, await this.#once(this.#pairs, ref, split, openPreferences));
     const { digest, size, flippable } = dataset;
     return {
       digest,
@@ -53,7 +71,28 @@ export class TrainingSources {
       flippable,
       caption: (index) => dataset.pair(index).caption,
       images: (index) => [() => dataset.pair(index).winner(), () => dataset.pair(index).loser()],
+      keys: (index) => dataset.pair(index).keys,
     };
+  }
+
+  /** Opens what the map does not hold. A failure is not remembered. */
+  #once<T extends Dataset | PreferenceDataset>(
+    opened: Map<string, Promise<T>>,
+    { name }: DatasetRef,
+    split: Split | undefined,
+    open: (name: string, split?: Split, options?: OpenOptions) => Promise<T>,
+  ): Promise<T> {
+    const key = `${name} ${split ?? ""}`;
+    let set = opened.get(key);
+    if (set === undefined) {
+      set = open(name, split, this.#options);
+      opened.set(key, set);
+      set.then(
+        (found) => this.#reports.push(dataReportOf(found)),
+        () => opened.delete(key),
+      );
+    }
+    return set;
   }
 }
 
@@ -69,28 +108,7 @@ function splitOf({ name, split }: DatasetRef, field: string, fallback: Split): S
   });
 }
 
-/** Opens what the map does not hold. A failure is not remembered. */
-function once<T>(
-  opened: Map<string, Promise<T>>,
-  { name }: DatasetRef,
-  split: Split | undefined,
-  open: (name: string, split?: Split) => Promise<T>,
-): Promise<T> {
-  const key = `${name} ${split ?? ""}`;
-  let set = opened.get(key);
-  if (set === undefined) {
-    set = open(name, split);
-    opened.set(key, set);
-    set.catch(() => opened.delete(key));
-  }
-  return set;
-}
-
-function checked<T extends { readonly digest: string; readonly size: number }>(
-  ref: DatasetRef,
-  field: string,
-  dataset: T,
-): T {
+function checked<T extends { readonly digest: string }>(ref: DatasetRef, field: string, dataset: T): T {
   if (ref.digest !== "" && ref.digest !== dataset.digest) {
     throw new SpinError(
       "precondition",
@@ -100,9 +118,6 @@ function checked<T extends { readonly digest: string; readonly size: number }>(
         remedy: "install the version of the data that is meant, or start anew with this one",
       },
     );
-  }
-  if (dataset.size === 0) {
-    throw new SpinError("invalid", `the data set "${ref.name}" is empty`, { field: `${field}.name` });
   }
   return dataset;
 }

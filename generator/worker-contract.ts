@@ -1,9 +1,12 @@
+import type { DataFolders } from "../core/data/data-folder.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
+import type { DataReport } from "../proto/gen/spin/v1/data.js";
 import type { SamplingSpec } from "../proto/gen/spin/v1/sampling.js";
 import type { CheckpointFolder } from "./checkpoint-folder.js";
 import type { CacheCounts } from "./condition-encoder.js";
 import type { BatchStamp } from "./draw-message.js";
+import type { EncodedDisk } from "./encoded-store.js";
 import type { Picture, PictureJob } from "./pictures.js";
 
 /** What a compute worker is told once, before all else. */
@@ -13,6 +16,10 @@ export interface WorkerSettings {
   readonly maxLoaded: number;
   /** Bound of encoded captions and pictures in memory, in bytes. */
   readonly encodedBytes: number;
+  /** Where they are kept on disk, too, and their bound there; undefined: nowhere. */
+  readonly encodedDisk?: EncodedDisk;
+  /** Where data that are not built in lie. */
+  readonly data: DataFolders;
 }
 
 /** What a batch took. */
@@ -23,6 +30,8 @@ export interface BatchCost {
   readonly encodings: CacheCounts;
   /** Digests of the checkpoints in memory afterwards, most recently used first. */
   readonly loaded: readonly string[];
+  /** What became of the rows of the data sets opened so far. */
+  readonly data: readonly DataReport[];
 }
 
 export interface DrawsRequest {

@@ -12,7 +12,7 @@ import {
 } from "../proto/gen/spin/v1/checkpoint_service.js";
 import type { Checkpoints } from "./checkpoints.js";
 import { pageOf } from "./paging.js";
-import { listCheckpointsRequest } from "./requests.js";
+import { getCheckpointRequest, listCheckpointsRequest, readFileRequest } from "./requests.js";
 
 /** The calls by which generators and people get what this trainer has written. */
 export function checkpointService(checkpoints: Checkpoints): BoundService {
@@ -23,13 +23,16 @@ export function checkpointService(checkpoints: Checkpoints): BoundService {
       return { checkpoints: page.map(({ checkpoint }) => checkpoint), nextPageToken: next };
     },
 
-    getCheckpoint: async ({ digest }) => {
+    getCheckpoint: async (request) => {
+      const { digest } = checkRequest(getCheckpointRequest, request);
       const { checkpoint, manifest } = checkpoints.get(digest);
       const files = manifest.files.map((file) => ({ ...file, size: BigInt(file.size) }));
       return { checkpoint, manifest: { digest: manifest.digest, files } };
     },
 
-    readFile: (request) => readFile(checkpoints, request),
+    readFile: async function* (request) {
+      yield* readFile(checkpoints, checkRequest(readFileRequest, request));
+    },
   });
 }
 

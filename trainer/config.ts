@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addresses, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
 /** What a person sets of a trainer: by environment variable, or by a flag of the command line. */
@@ -8,10 +9,16 @@ export const TRAINER_SETTINGS = {
   host: setting("HOST", text.prefault("127.0.0.1")),
   /** 0: any free port. */
   port: setting("PORT", port.prefault("50052")),
+  ...DOOR_SETTINGS,
+  ...CALLER_SETTINGS,
   /** Generators, as host:port between commas. A name may stand for many addresses: each is a replica, and joiners are found. */
   generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
   /** Folder with the base models, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
+  /** Folder with data sets, named relative to it in requests. */
+  dataDir: setting("DATA_DIR", text.prefault("data")),
+  /** Folder for what is found out about their rows. */
+  dataIndexDir: setting("DATA_INDEX_DIR", text.prefault("runs/data-index")),
   /** Folder that runs and checkpoints are kept in. One trainer per folder. */
   runsDir: setting("RUNS_DIR", text.prefault("runs/trainer")),
   /** Element type of checkpoints' UNets: as the base has it, or float32, which loses nothing of small updates. */

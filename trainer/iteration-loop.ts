@@ -82,7 +82,7 @@ export async function runLoop(loop: IterationLoop): Promise<Checkpoint> {
     throwIfAborted(signal);
     const options = { attributes: { "spin.step": step } };
     const metrics = await withSpan("optimizer step", options, (span) => takeStep(loop, step, batches, span));
-    recordStep(metrics);
+    recordStep(metrics, job.spec.batchSize);
     log.info({ step, loss: metrics.loss, margin: metrics.margin, waitSeconds: metrics.waitSeconds }, "optimizer step");
     if (isCollapsing(metrics)) log.warn({ metrics }, "the margin soars while both errors rise: a collapse");
     await reports.step(metrics);

@@ -10,7 +10,6 @@ import {
 } from "../proto/gen/spin/v1/trainer_service.js";
 import { adapterBase } from "./adapter-start.js";
 import type { BaseModels } from "./base-models.js";
-import { findDataset } from "./datasets.js";
 import type { IterationReports } from "./iteration-loop.js";
 import { EventLog } from "./jobs/event-log.js";
 import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
@@ -142,8 +141,9 @@ export class Iterations {
 
   /** Pairs have a digest of their own, which the run's does not say. */
   #datasetFor(spec: CheckedSpec, dataset: DatasetRef): Promise<DatasetRef> {
-    if (spec.objective.$case !== "dpo") return findDataset(dataset, "pictures");
-    return findDataset({ ...dataset, digest: "" }, "pairs");
+    const { runs } = this.#parts;
+    if (spec.objective.$case !== "dpo") return runs.dataset(dataset, "pictures");
+    return runs.dataset({ ...dataset, digest: "" }, "pairs");
   }
 
   /** Runs an iteration to its end. Never rejects: how it ended is the iteration's state. */

@@ -2,16 +2,33 @@ import { z } from "zod";
 import {
   checkpointRef,
   datasetRef,
+  digest,
   maybe,
+  pageToken,
+  relativeName,
   requestId,
+  resourceId,
+  resourceIdOrAll,
   samplingSettings,
   samplingSettingsFor,
 } from "../core/service/request-schemas.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
-import type { ListCheckpointsRequest } from "../proto/gen/spin/v1/checkpoint_service.js";
+import type {
+  GetCheckpointRequest,
+  ListCheckpointsRequest,
+  ReadFileRequest,
+} from "../proto/gen/spin/v1/checkpoint_service.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { TimestepChoice } from "../proto/gen/spin/v1/sampling.js";
-import type { CreateRunRequest, ListRunsRequest, StartIterationRequest } from "../proto/gen/spin/v1/trainer_service.js";
+import type {
+  CancelIterationRequest,
+  CreateRunRequest,
+  GetIterationRequest,
+  GetRunRequest,
+  ListRunsRequest,
+  StartIterationRequest,
+  WatchIterationRequest,
+} from "../proto/gen/spin/v1/trainer_service.js";
 import {
   type DivergenceStop,
   DpoLoss,
@@ -113,7 +130,14 @@ const optimizer: z.ZodType<OptimizerSettings> = z.object({
 const lora: z.ZodType<LoraSettings> = z.object({
   rank: wholeNumber(1, 4096),
   alpha: positive.optional(),
-  targetModules: z.array(z.string().regex(/^[A-Za-z0-9_.]{1,200}$/, "the name of a layer, as to_q")).max(1000),
+  targetModules: z
+    .array(
+      z
+        .string()
+        .max(200)
+        .regex(/^\w+(\.\w+)*$/, "the name of a layer, as to_q"),
+    )
+    .max(1000),
 });
 
 const divergenceStop: z.ZodType<DivergenceStop> = z.object({
@@ -200,12 +224,30 @@ export type CheckedIterationRequest = StartIterationRequest & { readonly spec: C
 
 export const startIterationRequest: z.ZodType<CheckedIterationRequest> = z.object({
   requestId,
-  runId: z.string().min(1),
+  runId: resourceId,
   spec: iterationSpec,
 });
 
-const page = { pageSize: wholeNumber(0, 1000), pageToken: z.string() };
+const page = { pageSize: wholeNumber(0, 1000), pageToken };
+
+export const runRequest: z.ZodType<GetRunRequest> = z.object({ runId: resourceId });
+
+export const iterationRequest: z.ZodType<GetIterationRequest & CancelIterationRequest> = z.object({
+  iterationId: resourceId,
+});
+
+export const watchIterationRequest: z.ZodType<WatchIterationRequest> = z.object({
+  iterationId: resourceId,
+  afterSequence: wholeNumber(0, 2 ** 32 - 1),
+});
+
+export const getCheckpointRequest: z.ZodType<GetCheckpointRequest> = z.object({ digest });
+
+export const readFileRequest: z.ZodType<ReadFileRequest> = z.object({ digest, path: relativeName, offset: z.bigint() });
 
 export const listRunsRequest: z.ZodType<ListRunsRequest> = z.object(page);
 
-export const listCheckpointsRequest: z.ZodType<ListCheckpointsRequest> = z.object({ runId: z.string(), ...page });
+export const listCheckpointsRequest: z.ZodType<ListCheckpointsRequest> = z.object({
+  runId: resourceIdOrAll,
+  ...page,
+});

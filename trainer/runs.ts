@@ -1,3 +1,5 @@
+import type { DataFolders } from "../core/data/data-folder.js";
+import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import { CreateRunRequest, type Iteration, type Run } from "../proto/gen/spin/v1/trainer_service.js";
 import type { BaseModels } from "./base-models.js";
@@ -12,11 +14,18 @@ import { timestampNow } from "./timestamps.js";
 export class Runs {
   readonly #store: RunStore;
   readonly #models: BaseModels;
+  readonly #data: DataFolders;
   readonly #creating = new Serial();
 
-  constructor(store: RunStore, models: BaseModels) {
+  constructor(store: RunStore, models: BaseModels, data: DataFolders) {
     this.#store = store;
     this.#models = models;
+    this.#data = data;
+  }
+
+  /** A data set of a run, as an objective takes it. @throws SpinError as `findDataset` */
+  async dataset(ref: DatasetRef, kind: "pictures" | "pairs"): Promise<DatasetRef> {
+    return (await findDataset(ref, kind, this.#data)).ref;
   }
 
   /** @throws SpinError as `findRepeated`, `BaseModels.find` and `findDataset` */
@@ -27,7 +36,7 @@ export class Runs {
       const repeated = findRepeated(this.#store.runs, origin);
       if (repeated !== undefined) return this.get(repeated.run.runId);
       const { ref: base } = await this.#models.find(request.base);
-      const dataset = await findDataset(request.dataset, "pictures");
+      const { ref: dataset, report, files } = await findDataset(request.dataset, "pictures", this.#data);
       const run: Run = {
         runId: this.#store.nextRunId(),
         displayName,
@@ -36,7 +45,9 @@ export class Runs {
         seed,
         latestCheckpointDigest: base.digest,
         createTime: timestampNow(),
+        data: report,
       };
+      await this.#store.putDataManifest(run.runId, { ...dataset, report, files });
       await this.#store.putRun({ origin, run });
       return run;
     });

@@ -3,7 +3,14 @@ import { checkRequest } from "../core/service/validation.js";
 import { TrainerServiceService } from "../proto/gen/spin/v1/trainer_service.js";
 import type { Iterations } from "./iterations.js";
 import { pageOf } from "./paging.js";
-import { createRunRequest, listRunsRequest, startIterationRequest } from "./requests.js";
+import {
+  createRunRequest,
+  iterationRequest,
+  listRunsRequest,
+  runRequest,
+  startIterationRequest,
+  watchIterationRequest,
+} from "./requests.js";
 import type { Runs } from "./runs.js";
 
 /** The trainer's calls. */
@@ -15,14 +22,23 @@ export function trainerService(runs: Runs, iterations: Iterations): BoundService
       iteration: await iterations.start(checkRequest(startIterationRequest, request)),
     }),
 
-    watchIteration: ({ iterationId, afterSequence }, { signal }) =>
-      iterations.watch(iterationId, afterSequence, signal),
+    watchIteration: async function* (request, { signal }) {
+      const { iterationId, afterSequence } = checkRequest(watchIterationRequest, request);
+      yield* iterations.watch(iterationId, afterSequence, signal);
+    },
 
-    cancelIteration: async ({ iterationId }) => ({ iteration: iterations.cancel(iterationId) }),
+    cancelIteration: async (request) => ({
+      iteration: iterations.cancel(checkRequest(iterationRequest, request).iterationId),
+    }),
 
-    getIteration: async ({ iterationId }) => ({ iteration: iterations.get(iterationId) }),
+    getIteration: async (request) => ({
+      iteration: iterations.get(checkRequest(iterationRequest, request).iterationId),
+    }),
 
-    getRun: async ({ runId }) => ({ run: runs.get(runId), iterations: runs.iterations(runId) }),
+    getRun: async (request) => {
+      const { runId } = checkRequest(runRequest, request);
+      return { run: runs.get(runId), iterations: runs.iterations(runId) };
+    },
 
     listRuns: async (request) => {
       const { pageSize, pageToken } = checkRequest(listRunsRequest, request);

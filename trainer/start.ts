@@ -1,4 +1,5 @@
 import { requireDevice } from "../core/runtime/devices.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
 import { BaseModels } from "./base-models.js";
@@ -27,13 +28,14 @@ export interface RunningTrainer {
 export async function startTrainer(config: TrainerConfig): Promise<RunningTrainer> {
   const { host, port, runsDir, modelDir } = config;
   const log = createLogger("trainer", config.logLevel);
+  const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const device = await requireDevice(config.device, "DEVICE");
   const store = await RunStore.open(runsDir);
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
   const models = new BaseModels(modelDir, checkpoints);
-  const runs = new Runs(store, models);
-  const generators = await Generators.connect(config.generatorAddresses, log);
+  const runs = new Runs(store, models, { dataDir: config.dataDir, indexDir: config.dataIndexDir });
+  const generators = await Generators.connect(config.generatorAddresses, log, { caller });
   try {
     const iterations = await Iterations.open({
       config: { ...config, device },
@@ -45,7 +47,7 @@ export async function startTrainer(config: TrainerConfig): Promise<RunningTraine
       log,
     });
     const services = [trainerService(runs, iterations), checkpointService(checkpoints)];
-    const server = await startServer({ host, port, services, log });
+    const server = await startServer({ host, port, services, log, doors: config });
     server.setServing(true);
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, generators: config.generatorAddresses, runsDir }, "trainer is ready");

@@ -1,18 +1,18 @@
-import { metrics } from "@opentelemetry/api";
-import { METER } from "../core/service/tracing.js";
+import { count, note, observe } from "../core/service/metrics.js";
 import type { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { isCollapsing } from "./divergence.js";
 
 /** Tells the meter of a step. Without a collector every instrument is a no-op. */
-export function recordStep(step: StepMetrics): void {
-  const meter = metrics.getMeter(METER);
-  meter.createCounter("spin.trainer.steps").add(1);
-  meter.createHistogram("spin.trainer.step.wait", { unit: "s" }).record(step.waitSeconds);
-  meter.createHistogram("spin.trainer.step.compute", { unit: "s" }).record(step.computeSeconds);
-  meter.createGauge("spin.trainer.loss").record(step.loss);
-  meter.createGauge("spin.trainer.margin").record(step.margin);
-  meter.createGauge("spin.trainer.gradient.norm").record(step.gradNorm);
-  meter.createGauge("spin.trainer.update.norm").record(step.updateNorm);
-  meter.createGauge("spin.trainer.saturated.share").record(step.saturatedShare);
-  if (isCollapsing(step)) meter.createCounter("spin.trainer.collapse.warnings").add(1);
+export function recordStep(step: StepMetrics, examples: number): void {
+  count("spin.trainer.steps");
+  count("spin.trainer.examples", examples);
+  observe("spin.trainer.step.wait", step.waitSeconds);
+  observe("spin.trainer.step.compute", step.computeSeconds);
+  note("spin.trainer.loss", step.loss);
+  note("spin.trainer.margin", step.margin);
+  note("spin.trainer.accuracy", step.implicitAccuracy);
+  note("spin.trainer.gradient.norm", step.gradNorm);
+  note("spin.trainer.update.norm", step.updateNorm);
+  note("spin.trainer.saturated.share", step.saturatedShare);
+  count("spin.trainer.collapse.warnings", isCollapsing(step) ? 1 : 0);
 }

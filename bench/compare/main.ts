@@ -3,12 +3,15 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
+import type { BenchmarkName } from "../../cli/bench/settings.js";
 import { wholeNumber } from "../../cli/options.js";
 import { CLIP_TOKENIZER, makeModel } from "../model/make-model.js";
 import { runTool } from "../run-tool.js";
+import type { Flags } from "./cases.js";
 import { measure, type Program } from "./measure.js";
 import { formatReport, makeReport } from "./report.js";
 import { runRounds, type Side } from "./rounds.js";
+import { shareRuns } from "./share-runs.js";
 import { casesOf, SIZE, SIZES, type SizeName } from "./sizes.js";
 
 interface Options {
@@ -49,16 +52,22 @@ async function compare(name: SizeName, options: Options): Promise<void> {
   const size = { ...SIZE[name], ...given(options) };
   const cases = casesOf(size, options.only);
   const model = options.model ?? (await modelOf(name));
-  const shared = { model, tokens: size.tokens, repeats: size.repeats, threads: options.threads };
+  const shared = { model, tokens: size.tokens, threads: options.threads };
   const programs: Record<Side, Program> = {
     here: [process.execPath, "bin/spin-diffusion.mjs", "bench"],
     torch: [options.python, "bench/pytorch.py"],
   };
   const setting = { size: name, model, rounds: options.rounds, tokens: size.tokens };
+  const minutes = options.rounds * size.minutes;
+  process.stderr.write(`about ${minutes} min for all cases on two cores; after each run stands what is left\n`);
+  const run = shareRuns((side: Side, bench: BenchmarkName, flags: Flags) => measure([...programs[side], bench], flags));
   const found = await runRounds(
     cases,
     options.rounds,
-    (of, side) => measure([...programs[side], of.bench], { ...shared, ...of.flags, ...of[side] }),
+    (of, side) => {
+      const repeats = options.repeats ?? size.repeats?.[of.bench];
+      return run(side, of.bench, { ...shared, repeats, ...of.flags, ...of[side] });
+    },
     async (line, sofar) => {
       process.stderr.write(`${line}\n`);
       // After each run: hours of figures are not lost with the machine.
@@ -76,8 +85,8 @@ function fileOf(program: string): string {
 }
 
 /** The settings that were given in place of the size's. */
-function given({ batch, samplingSteps, steps, tokens, repeats }: Options) {
-  const all = Object.entries({ batch, samplingSteps, steps, tokens, repeats });
+function given({ batch, samplingSteps, steps, tokens }: Options) {
+  const all = Object.entries({ batch, samplingSteps, steps, tokens });
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
 }
 

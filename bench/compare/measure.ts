@@ -16,6 +16,8 @@ const outputSchema = z.object({
   ms: z.number(),
   all_ms: z.array(z.number()),
   peak_rss_mb: z.number(),
+  /** What a program's libraries alone take, before a model is loaded; where it tells. */
+  libraries_rss_mb: z.number().optional(),
   setup_ms: z.number(),
   settings: z.looseObject({ threads: z.number() }),
   parameters: z.number(),

@@ -49,6 +49,15 @@ test("each goal that is missed is stated", () => {
   expect(formatReport(report)).toContain(`Goals missed:\n- ${report.lines[0]!.missed[0]}`);
 });
 
+test("what PyTorch's libraries take by themselves is told where it is known", () => {
+  const torch = TORCH.map((one) => ({ ...one, libraries_rss_mb: 412.3 }));
+  const text = (of: Measurement[]) => formatReport(makeReport(SETTING, [{ of: caseOf({}), here: HERE, torch: of }]));
+  expect(text(torch)).toContain(
+    "medians of 3 rounds. PyTorch's libraries alone take 412 MiB, before a model is loaded.",
+  );
+  expect(text(TORCH)).not.toContain("libraries");
+});
+
 test("a case of which a side failed has no figures, and the reason stands below", () => {
   const found = [{ of: caseOf({ time: 1.1 }), here: HERE, torch: [], failure: "killed" }];
   const text = formatReport(makeReport(SETTING, found));

@@ -36,6 +36,8 @@ export interface Report {
   readonly rounds: number;
   readonly here?: string;
   readonly torch?: string;
+  /** What PyTorch's libraries alone take, in MiB, before a model is loaded. */
+  readonly torch_libraries_mib?: number;
   readonly processor?: string;
   readonly threads?: number;
   /** Of the UNet. */
@@ -54,6 +56,7 @@ export function makeReport(setting: Setting, found: readonly Found[]): Report {
     ...setting,
     here: here?.runtime,
     torch: torch?.runtime,
+    torch_libraries_mib: torch?.libraries_rss_mb,
     processor: here?.processor,
     threads: here?.settings.threads,
     parameters: here?.parameters,
@@ -100,7 +103,14 @@ export function formatReport(report: Report): string {
   const rows = [heading, heading.map(() => "---"), ...report.lines.map(cells)];
   const { here, torch, processor, threads, parameters, latent, tokens, rounds } = report;
   const note = `${here} beside ${torch}; ${processor}, ${threads} threads; UNet of ${parameters} parameters, latents ${latent?.join("×")}, ${tokens} tokens; medians of ${rounds} rounds.`;
-  return [rows.map((row) => `| ${row.join(" | ")} |`).join("\n"), note, verdict(report)].join("\n\n");
+  const libraries = report.torch_libraries_mib;
+  const alone =
+    libraries === undefined
+      ? []
+      : [`PyTorch's libraries alone take ${Math.round(libraries)} MiB, before a model is loaded.`];
+  return [rows.map((row) => `| ${row.join(" | ")} |`).join("\n"), [note, ...alone].join(" "), verdict(report)].join(
+    "\n\n",
+  );
 }
 
 function cells({ name, here, torch, time_ratio: time, memory_ratio: memory, goals }: Line): string[] {

@@ -1,3 +1,4 @@
+import { BENCHMARKS, type BenchmarkName } from "../../cli/bench/settings.js";
 import { SpinError } from "../../core/errors.js";
 import type { ModelName } from "../model/configs.js";
 import { allCases, type Case, type CaseSettings } from "./cases.js";
@@ -11,8 +12,10 @@ export interface Size extends CaseSettings {
   readonly made?: ModelName;
   /** Length of the text states. */
   readonly tokens: number;
-  /** Measured repetitions in each run; the benchmark's own where absent. */
-  readonly repeats?: number;
+  /** Measured repetitions in each run of a benchmark; its own number where absent. */
+  readonly repeats?: Partial<Record<BenchmarkName, number>>;
+  /** What a round takes on two cores, in minutes, about. */
+  readonly minutes: number;
   /** Ids of what is compared where nobody says. */
   readonly cases: readonly string[];
 }
@@ -28,17 +31,29 @@ const TRAINED_WHOLE = [
   "iteration-trajectory",
 ];
 
+const ONCE = Object.fromEntries(BENCHMARKS.map((name) => [name, 1]));
+
 /** The built-in model; SD-1.5's topology at a quarter of the width; SD-1.5 itself, with few steps, as each takes minutes on a small machine. */
 export const SIZE: Record<SizeName, Size> = {
-  base: { tokens: 16, batch: 8, samplingSteps: 20, steps: 5, cases: TRAINED_WHOLE },
-  quarter: { made: "sd15-quarter", tokens: 77, batch: 4, samplingSteps: 20, steps: 4, cases: TRAINED_WHOLE },
+  base: { tokens: 16, batch: 8, samplingSteps: 20, steps: 5, minutes: 3, cases: TRAINED_WHOLE },
+  quarter: {
+    made: "sd15-quarter",
+    tokens: 77,
+    batch: 4,
+    samplingSteps: 12,
+    steps: 2,
+    repeats: { sample: 1, step: 3 },
+    minutes: 8,
+    cases: TRAINED_WHOLE.filter((id) => id !== "iteration-trajectory"),
+  },
   sd15: {
     made: "sd15",
     tokens: 77,
     batch: 1,
-    samplingSteps: 4,
+    samplingSteps: 2,
     steps: 1,
-    repeats: 1,
+    repeats: ONCE,
+    minutes: 11,
     cases: ["forward-1", "sample", "lora-step", "lora-step-given"],
   },
 };

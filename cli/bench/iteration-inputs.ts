@@ -52,6 +52,7 @@ export async function pictureInputs(
     flippable: false,
     caption: (index) => `a picture of subject number ${index}`,
     images: (index) => [async () => decodeImage(await readFile(fileOf(index)))],
+    keys: (index) => [String(index)],
   };
   const settings = SamplingSettings.fromPartial({ batchSize: batch, image: {} });
   // Of the pipeline at hand: what one iteration has encoded is not there for the next.

@@ -12,9 +12,13 @@ export async function sampleBenchmark(
   const pipeline = await subject.load(profilePrefix);
   const latents = subject.normals([batch, ...subject.latent]);
   const conditions = { ...subject.conditions(batch), guidance: { scale: guidance, ...subject.conditions(batch) } };
-  const sampler = createPipelineSampler(subject.scheduler, { kind: "ddim", numSteps: steps });
+  const sample = async (numSteps: number) => {
+    const sampler = createPipelineSampler(subject.scheduler, { kind: "ddim", numSteps });
+    await pipeline.sample({ latents, ...conditions, sampler });
+  };
   return {
-    run: async () => void (await pipeline.sample({ latents, ...conditions, sampler })),
+    warmUp: () => sample(Math.min(2, steps)),
+    run: () => sample(steps),
     release: () => pipeline.release(),
   };
 }

@@ -14,7 +14,7 @@ const DRAWN: Readonly<Record<string, { readonly lane: string; readonly kind: str
   "wait for draws": { lane: "trainer", kind: "waiting" },
   "take draws": { lane: "streaming", kind: "streaming" },
   "worker draws": { lane: "generator", kind: "computing" },
-  "worker pictures": { lane: "generator", kind: "scoring" },
+  "worker pictures": { lane: "generator", kind: "rendering" },
   "worker score": { lane: "evaluator", kind: "scoring" },
 };
 

@@ -5,6 +5,11 @@ import { toIoError } from "./io-errors.js";
 
 let counter = 0;
 
+/** Whether a file is one that `saveFile` was writing when its process was killed. */
+export function isUnfinished(name: string): boolean {
+  return /\.saving-\d+-\d+-\d+$/.test(name);
+}
+
 /**
  * Writes a small file so that after a crash it is there as it was or as it shall be, never in part.
  * @throws SpinError "exhausted" for a full disk; the file is then as it was

@@ -4,10 +4,10 @@ import { toIoError } from "../checkpoint/io-errors.js";
 import { containedPath } from "../contained-path.js";
 import { SpinError } from "../errors.js";
 import { type Dataset, type PreferenceDataset, SPLITS, type Split } from "./dataset.js";
-import { METADATA_FILE, openImageFolder } from "./image-folder.js";
+import { METADATA_FILE, openImageFolder, PICTURE_FILE } from "./image-folder.js";
 import { IndexFolder } from "./index-folder.js";
 import { type IndexProgress, openPickAPic, openPickAPicPairs, type PickAPicPart } from "./pick-a-pic.js";
-import { type PromptList, readPromptList } from "./prompt-list.js";
+import { isPromptFile, type PromptList, readPromptList } from "./prompt-list.js";
 
 /** Where data lie and where what was found out about them is kept. */
 export interface DataFolders {
@@ -59,9 +59,17 @@ export class DataFolder {
     });
   }
 
-  /** Opens a list of prompts: a file, or a folder of them. Throws as `readPromptList` does. */
-  async prompts(name: string): Promise<PromptList> {
-    return readPromptList(name, await this.#locate(name));
+  /**
+   * Opens a list of prompts: a file, or a folder that holds such files and no pictures. Undefined for a name of pictures.
+   * @throws SpinError `notFound` where there is no such thing, and as `readPromptList` does
+   */
+  async prompts(name: string): Promise<PromptList | undefined> {
+    const path = await this.#locate(name);
+    if (!(await stat(path)).isDirectory()) return readPromptList(name, path);
+    const entries = await readdir(path);
+    const ofPictures = (entry: string) =>
+      entry === METADATA_FILE || entry === "data" || SPLITS.some((split) => split === entry) || isPicturesFile(entry);
+    return entries.some(isPromptFile) && !entries.some(ofPictures) ? readPromptList(name, path) : undefined;
   }
 
   async #locate(name: string): Promise<string> {
@@ -122,6 +130,10 @@ export class DataFolder {
     const there = divided.length === 0 ? "it is not divided, all of it is train" : `there are ${divided.join(", ")}`;
     throw new SpinError("notFound", `the data set "${name}" has no ${split} part`, { field: "split", remedy: there });
   }
+}
+
+function isPicturesFile(name: string): boolean {
+  return name.endsWith(".parquet") || PICTURE_FILE.test(name);
 }
 
 /** The files of a part: of the first prefix that has any; for training also those whose names begin with no part's. */

@@ -18,7 +18,8 @@ export const METADATA_FILE = "metadata.jsonl";
 /** Names that a caption goes by, the first that is there. */
 const CAPTION_KEYS = ["text", "caption", "prompt"] as const;
 
-const PICTURE_FILE = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i;
+/** Names of files that are taken for pictures. */
+export const PICTURE_FILE = /\.(png|jpe?g|webp|gif|tiff?|avif|bmp)$/i;
 
 /** Version of the rules below: an index of another one is made anew. */
 const INDEX_VERSION = 1;

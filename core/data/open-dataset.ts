@@ -21,8 +21,13 @@ export interface OpenOptions {
  * differently, or no row of the set can be used.
  */
 export async function openDataset(name: string, split?: Split, options: OpenOptions = {}): Promise<Dataset> {
+  return withRows(await inspectDataset(name, split, options));
+}
+
+/** As `openDataset`, for a look at its report: a set without a single row to use is no error. */
+export async function inspectDataset(name: string, split?: Split, options: OpenOptions = {}): Promise<Dataset> {
   if (!isBuiltIn(name)) {
-    return withRows(await folderOf(name, options).dataset(name, requireSplit(name, split), options.onProgress));
+    return folderOf(name, options).dataset(name, requireSplit(name, split), options.onProgress);
   }
   const { split: part, variant } = parseEmojiName(name, split);
   return openEmojiDataset(part, variant ?? "winners");
@@ -42,10 +47,14 @@ export async function openPreferences(
   return openEmojiPreferences(part);
 }
 
-/** Opens a list of prompts under `folders.dataDir`. @throws SpinError as `readPromptList`, `invalid` where there are none */
-export async function openPromptList(name: string, folders: DataFolders): Promise<PromptList> {
+/**
+ * Opens a list of prompts under `folders.dataDir`. Undefined for names of pictures, whose captions are the prompts then.
+ * @throws SpinError as `readPromptList`, `invalid` where there are none
+ */
+export async function openPromptList(name: string, folders?: DataFolders): Promise<PromptList | undefined> {
+  if (isBuiltIn(name) || folders === undefined) return undefined;
   const list = await new DataFolder(folders).prompts(name);
-  if (list.prompts.length > 0) return list;
+  if (list === undefined || list.prompts.length > 0) return list;
   throw new SpinError("invalid", `the prompt list "${name}" is empty: ${describeReport(list.report)}`, {
     field: "name",
   });

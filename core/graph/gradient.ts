@@ -13,12 +13,6 @@ export interface GradientOptions {
 }
 
 /**
- * Parts after each of which the backward pass finishes the gradients of its weights before it goes on, where nothing is computed anew:
- * else it might put them off to the end, and all that they are made of would have to be kept till then.
- */
-const STAGES = 24;
-
-/**
  * Gradients of a scalar with respect to the given values, as new graph nodes: reverse-mode differentiation.
  *
  * @param loss scalar of shape [].
@@ -31,10 +25,10 @@ export function gradients(loss: Value, wanted: readonly Value[], { segments = 1 
   if (loss.shape.length !== 0) throw shapeError("gradients", [loss], "a scalar loss");
   const order = topologicalOrder([loss]);
   const walk = new BackwardWalk(loss, wanted, leadingTo(wanted, order));
-  const parts = cutSegments(order, segments > 1 ? segments : STAGES);
+  const parts = cutSegments(order, segments);
   for (const [i, part] of parts.toReversed().entries()) {
     // What the last part made is still there when its turn comes.
-    walk.through(part, segments > 1 && i > 0 ? walk.computedAnew(part) : (node) => node);
+    walk.through(part, i > 0 ? walk.computedAnew(part) : (node) => node);
     walk.finishWeights();
   }
   return wanted.map((value) => {

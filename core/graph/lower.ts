@@ -7,13 +7,13 @@ import { apply, type Node, type Target, type Value } from "./value.js";
  *
  * @returns the outputs, in the same order.
  */
-export function lower(outputs: readonly Value[], target: Target): Value[] {
+export function lower(outputs: readonly Value[], { isFed: isSource, block }: Target): Value[] {
   const replaced = new Map<Value, Value>();
   const fed = new Map<Node, boolean>();
   const isFed = (value: Value): boolean => {
     let known = fed.get(value.node);
     if (known === undefined) {
-      known = target.isFed(value) || value.node.inputs.some(isFed);
+      known = isSource(value) || value.node.inputs.some(isFed);
       fed.set(value.node, known);
     }
     return known;
@@ -21,7 +21,7 @@ export function lower(outputs: readonly Value[], target: Target): Value[] {
   for (const node of topologicalOrder(outputs)) {
     isFed(node.outputs[0]!); // in this order no call goes deeper than one node
     const inputs = node.inputs.map((value) => replaced.get(value) ?? value);
-    const lowered = node.definition.lower?.(inputs, node.attributes, { isFed });
+    const lowered = node.definition.lower?.(inputs, node.attributes, { isFed, block });
     const kept = inputs.every((value, i) => value === node.inputs[i]);
     const becomes = lowered ?? (kept ? node.outputs : apply(node.definition, inputs, node.attributes));
     node.outputs.forEach((value, i) => {

@@ -15,8 +15,19 @@ import type { Attribute, Attributes, Subgraph } from "./emitter.js";
 import { peakBytes } from "./live-memory.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
+import { SPLIT, type SplitAttributes } from "./ops/movement.js";
+import { RESHAPE } from "./ops/reshape.js";
 import { topologicalOrder } from "./topological-order.js";
-import type { DType, Emitter, Node, Shape, TensorType, Value } from "./value.js";
+import {
+  type DType,
+  type Emitter,
+  type Node,
+  type Shape,
+  sizeOf,
+  type Target,
+  type TensorType,
+  type Value,
+} from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
 export type StoredDType = DType | "bfloat16" | "float64";
@@ -36,12 +47,15 @@ export interface ExternalTensor {
 export interface EmitOptions {
   /** Parameters bound to files; those it returns nothing for become inputs of the model. */
   readonly external?: (parameter: string) => ExternalTensor | undefined;
+  /** Channels in a block of the runtime's blocked convolutions, where they are to be used for weights that are fed. */
+  readonly block?: number;
 }
 
 /** A model as bytes, with what must be fed to it and what it gives. */
 export interface EmittedModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly inputs: ReadonlyMap<string, TensorType>;
+  /** Of the size that was asked for, perhaps under another shape. */
   readonly outputs: ReadonlyMap<string, TensorType>;
   /** The most bytes that intermediate values take at once, as estimated; inputs, weights and outputs are not among them. */
   readonly peakBytes: number;
@@ -70,33 +84,68 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   const isFed = ({ node: { definition, attributes } }: Value) =>
     definition === INPUT ||
     (definition === PARAMETER && options.external?.((attributes as LeafAttributes).name) === undefined);
-  const lowered = lower(Object.values(outputs), { isFed });
+  const lowered = lowerAll(Object.values(outputs), { isFed, block: options.block });
   const inputs = new Map<string, TensorType>();
   const names = new Map<Value, string>();
   const order = topologicalOrder(lowered);
-  const needed = neededAsConstants(order);
+  const needed = neededAsConstants(order, options);
+  const cut = cutAlone(order);
+  const wholes = new Map<Value, BoundLeaf>();
   for (const node of order) {
     const { definition } = node;
     if (definition === INPUT || definition === PARAMETER) {
       const leaf = node.attributes as LeafAttributes;
       const bound = definition === PARAMETER ? options.external?.(leaf.name) : undefined;
+      if (bound !== undefined && cut.has(node.outputs[0]!)) {
+        wholes.set(node.outputs[0]!, { leaf, bound });
+        continue;
+      }
       if (bound !== undefined) {
         names.set(node.outputs[0]!, writer.external(leaf, bound, needed.has(node.outputs[0]!)));
         continue;
       }
       addInput(inputs, leaf);
     }
-    emitNode(writer, node, names);
+    const whole = definition === SPLIT ? wholes.get(node.inputs[0]!) : undefined;
+    if (whole === undefined) {
+      emitNode(writer, node, names);
+      continue;
+    }
+    for (const part of rowsOf(whole, node)) {
+      names.set(part.value, writer.external(part.leaf, part.bound, needed.has(part.value)));
+    }
   }
   const taken = Object.keys(outputs).find((name) => inputs.has(name));
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
-  for (const [i, name] of Object.keys(outputs).entries()) writer.publish(names.get(lowered[i]!)!, name);
-  return {
-    bytes: writer.toBytes(inputs, outputs),
-    inputs,
-    outputs: new Map(Object.entries(outputs)),
-    peakBytes: peakBytes(lowered),
-  };
+  const published = new Map(Object.keys(outputs).map((name, i) => [name, lowered[i]!]));
+  for (const [name, value] of published) writer.publish(names.get(value)!, name);
+  return { bytes: writer.toBytes(inputs, published), inputs, outputs: published, peakBytes: peakBytes(lowered) };
+}
+
+/** A weight that is bound to a file. */
+interface BoundLeaf {
+  readonly leaf: LeafAttributes;
+  readonly bound: ExternalTensor;
+}
+
+/** Weights that are nowhere taken whole, but in parts of their rows, which lie one behind another in a file, too. */
+function cutAlone(order: readonly Node[]): Set<Value> {
+  const cuts = (node: Node) => node.definition === SPLIT && (node.attributes as SplitAttributes).axis === 0;
+  const whole = new Set(order.flatMap((node) => (cuts(node) ? [] : node.inputs)));
+  return new Set(order.flatMap((node) => (cuts(node) ? node.inputs : [])).filter((value) => !whole.has(value)));
+}
+
+/** The parts that a node cuts a weight into, each bound to its own place in the file. */
+function rowsOf({ leaf, bound }: BoundLeaf, node: Node): (BoundLeaf & { readonly value: Value })[] {
+  const rowBytes = bound.byteLength / leaf.shape[0]!;
+  let row = 0;
+  return node.outputs.map((value) => {
+    const { shape } = value;
+    const [offset, byteLength] = [bound.offset + row * rowBytes, shape[0]! * rowBytes];
+    const name = `${leaf.name}[${row}:${row + shape[0]!}]`;
+    row += shape[0]!;
+    return { value, leaf: { ...leaf, name, shape }, bound: { ...bound, shape, offset, byteLength } };
+  });
 }
 
 /** Writes one node whose inputs have names already, and names its outputs. */
@@ -108,12 +157,29 @@ function emitNode(writer: GraphWriter, node: Node, names: Map<Value, string>): v
   });
 }
 
+/** Bytes, in float32: all converted weights of a model up to this size are constants, which saves converting them in each run. */
+const SMALL_MODEL = 2 ** 26;
+
 /**
  * Values that some operator would rather have as constants. Other weights that are stored in another type than they compute in are converted as
  * they are used, and only the file's own bytes stay in memory: constants would take the room of float32 twice, converted and laid out.
  */
-function neededAsConstants(order: readonly Node[]): Set<Value> {
+function neededAsConstants(order: readonly Node[], { external }: EmitOptions): Set<Value> {
+  const bound = order.filter(
+    ({ definition, attributes }) => definition === PARAMETER && external?.((attributes as LeafAttributes).name),
+  );
+  const elements = bound.reduce((sum, { outputs }) => sum + sizeOf(outputs[0]!.shape), 0);
+  if (4 * elements <= SMALL_MODEL) return new Set(order.flatMap(({ inputs }) => inputs));
   return new Set(order.flatMap(({ definition, inputs }) => (definition.needsNoConstants ? [] : inputs)));
+}
+
+/** The outputs for a target, without a last change of shape: that would be a copy, and elements are the same under any shape. */
+function lowerAll(outputs: readonly Value[], target: Target): Value[] {
+  return lower(outputs, target).map((value) => {
+    let source = value;
+    while (source.node.definition === RESHAPE) source = source.node.inputs[0]!;
+    return source;
+  });
 }
 
 function addInput(inputs: Map<string, TensorType>, { name, shape, dtype }: LeafAttributes): void {
@@ -150,6 +216,10 @@ class GraphWriter implements Emitter {
 
   contrib(opType: string, inputs: readonly string[], attributes: Attributes = {}, outputs = 1): readonly string[] {
     return this.#add("com.microsoft", opType, inputs, attributes, outputs);
+  }
+
+  blocked(opType: string, inputs: readonly string[], attributes: Attributes = {}): readonly string[] {
+    return this.#add("com.microsoft.nchwc", opType, inputs, attributes, 1);
   }
 
   subgraph(places: readonly Value[], outputs: readonly Value[], captured: ReadonlyMap<Value, string>): Subgraph {
@@ -230,13 +300,13 @@ class GraphWriter implements Emitter {
     else this.#nodes.push({ opType: "Identity", input: [from], output: [to], name: `output:${to}` });
   }
 
-  toBytes(inputs: ReadonlyMap<string, TensorType>, outputs: Readonly<Record<string, Value>>): Uint8Array<ArrayBuffer> {
+  toBytes(inputs: ReadonlyMap<string, TensorType>, outputs: ReadonlyMap<string, TensorType>): Uint8Array<ArrayBuffer> {
     const graph: MessageInitShape<typeof GraphProtoSchema> = {
       name: "spin",
       node: this.#nodes.map((node) => ({ ...node, input: this.#named(node.input), output: this.#named(node.output) })),
       initializer: [...this.#initializers.values()],
       input: [...inputs, ...this.#defaults].map(([name, type]) => valueInfo(name, type)),
-      output: Object.entries(outputs).map(([name, type]) => valueInfo(name, type)),
+      output: [...outputs].map(([name, type]) => valueInfo(name, type)),
       valueInfo: [...this.#declared]
         .filter(([name]) => !this.#public.has(name))
         .map(([name, type]) => valueInfo(name, type)),
@@ -244,6 +314,7 @@ class GraphWriter implements Emitter {
     const opsetImport: MessageInitShape<typeof OperatorSetIdProtoSchema>[] = [
       { domain: "", version: OPSET },
       { domain: "com.microsoft", version: 1n },
+      { domain: "com.microsoft.nchwc", version: 1n },
     ];
     const model = create(ModelProtoSchema, { irVersion: IR_VERSION, opsetImport, graph });
     return toBinary(ModelProtoSchema, model) as Uint8Array<ArrayBuffer>;

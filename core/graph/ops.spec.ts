@@ -78,7 +78,16 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
       build: (a, b) => ops.concat([a!, b!], 1),
     },
   ],
-  split: [{ shapes: [[2, 5]], build: (x) => ops.mul(ops.split(x!, 1, [4, 1])[0]!, ops.split(x!, 1, [4, 1])[1]!) }],
+  split: [
+    {
+      shapes: [[2, 5]],
+      build: (x) => {
+        const [a, b] = ops.split(x!, 1, [4, 1]);
+        return ops.mul(a!, b!);
+      },
+    },
+    { shapes: [[5, 2]], build: (x) => ops.square(ops.split(x!, 0, [2, 2, 1])[1]!) },
+  ],
   slice: [{ shapes: [[2, 5]], build: (x) => ops.slice(x!, 1, 1, 4) }],
   pad: [{ shapes: [[2, 3]], build: (x) => ops.pad(x!, [1, 0], [0, 2]) }],
   gather: [{ shapes: [[4, 3]], build: (table) => ops.gather(table!, ops.indices([1, 3, 1])) }],
@@ -138,6 +147,10 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
     },
   ],
   normalize: [{ shapes: [[3, 7]], build: (x) => ops.normalize(x!, 1e-5) }],
+  groupNorm: [
+    { shapes: [[2, 6, 3, 2], [6], [6]], build: (x, w, b) => ops.groupNorm(x!, w!, b!, 3, 1e-5) },
+    { shapes: [[1, 4, 5], [4], [4]], build: (x, w, b) => ops.groupNorm(x!, w!, b!, 1, 1e-5) },
+  ],
   layerNorm: [{ shapes: [[2, 3, 6], [6], [6]], build: (x, w, b) => ops.layerNorm(x!, w!, b!, 1e-5) }],
   conv: [
     { shapes: [[2, 3, 5, 4], [4, 3, 3, 3], [4]], build: (x, w, b) => ops.conv(x!, w!, b, { padding: 1 }) },

@@ -40,6 +40,8 @@ export type GradientRule<A> = (
 export interface Target {
   /** Whether a value depends on what each run is fed, rather than on constants, which the runtime arranges beforehand. */
   isFed(value: Value): boolean;
+  /** Channels in a block of the runtime's blocked convolutions, where it has them. */
+  readonly block?: number;
 }
 
 /** What an operator's emission rule writes to. */
@@ -48,6 +50,8 @@ export interface Emitter {
   node(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
   /** As {@link node}, in onnxruntime's own operator set `com.microsoft`. */
   contrib(opType: string, inputs: readonly string[], attributes?: Attributes, outputs?: number): readonly string[];
+  /** As {@link node}, in onnxruntime's operator set `com.microsoft.nchwc`: channels in blocks. */
+  blocked(opType: string, inputs: readonly string[], attributes?: Attributes): readonly string[];
   /**
    * A graph for a node's attribute.
    *

@@ -10,40 +10,67 @@ export interface AdamWOptions {
 /** PyTorch's defaults but for the rate, which has none that fits everything. */
 export const ADAMW_DEFAULTS = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 1e-2 } as const;
 
-type StepFunction = (
-  count: number,
-  gradientScale: number,
-  decay: number,
-  beta1: number,
-  beta2: number,
-  rootCorrection2: number,
-  eps: number,
-  rate: number,
-) => number;
+/** What adamw.wasm.ts exports; addresses and counts in bytes and elements. */
+interface Kernel {
+  step(
+    parameters: number,
+    gradients: number,
+    expAvg: number,
+    expAvgSq: number,
+    count: number,
+    gradientScale: number,
+    decay: number,
+    beta1: number,
+    beta2: number,
+    eps: number,
+    rate: number,
+  ): number;
+  sumOfSquares(values: number, count: number): number;
+}
 
-/** Elements handled between two copies: the four arrays of a tile stay in the second-level cache. */
+type Floats = Float32Array<ArrayBuffer>;
+type Scalars = readonly [gradientScale: number, decay: number, beta1: number, beta2: number, eps: number, rate: number];
+
+/** What WebAssembly can address is 4 GiB: some 268 million parameters. */
+const MAX_PAGES = 65536;
+const PAGE = 65536;
+/** Elements of one call of the kernel, which sums changes in single precision. */
 const TILE = 16384;
 
 /**
  * AdamW (Loshchilov & Hutter 2019, algorithm 2, as torch.optim.AdamW) over one flat array of parameters: in place, in
  * one pass over memory, in SIMD WebAssembly. Measured against the same inside the graph: 14 passes there, one here.
+ *
+ * Parameters, gradients and moments lie in WebAssembly's memory, where the kernel reaches them: 2 ns an element. What is too large
+ * for that memory, or lies elsewhere, goes through it tile by tile, which takes 8.
  */
 export class AdamW {
-  readonly expAvg: Float32Array<ArrayBuffer>;
-  readonly expAvgSq: Float32Array<ArrayBuffer>;
+  /** Room for what is updated, and for its gradients: arrays that {@link update} works on fastest. */
+  readonly parameters: Floats;
+  readonly gradients: Floats;
+  readonly expAvg: Floats;
+  readonly expAvgSq: Floats;
   /** Updates done so far. */
   steps = 0;
-  readonly #step: StepFunction;
-  readonly #tile: readonly Float32Array[];
+  readonly #kernel: Kernel;
+  readonly #memory: ArrayBuffer;
+  /** Where in the memory there is room for a tile of each array. */
+  readonly #tile: number;
 
   /** @param size number of parameters. */
   constructor(size: number) {
-    this.expAvg = new Float32Array(size);
-    this.expAvgSq = new Float32Array(size);
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(ADAMW_WASM, "base64")));
-    const { memory, step } = instance.exports as { memory: WebAssembly.Memory; step: StepFunction };
-    this.#step = step;
-    this.#tile = [0, 1, 2, 3].map((i) => new Float32Array(memory.buffer, i * TILE * 4, TILE));
+    const whole = allocate(size);
+    const memory = whole ?? allocate(0)!;
+    this.#memory = memory.buffer;
+    this.#tile = whole === undefined ? 0 : 16 * padded(size);
+    const array = (i: number): Floats =>
+      whole === undefined ? new Float32Array(size) : new Float32Array(this.#memory, 4 * i * padded(size), size);
+    this.parameters = array(0);
+    this.gradients = array(1);
+    this.expAvg = array(2);
+    this.expAvgSq = array(3);
+    const module = new WebAssembly.Module(Buffer.from(ADAMW_WASM, "base64"));
+    this.#kernel = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernel;
   }
 
   /**
@@ -55,22 +82,56 @@ export class AdamW {
    */
   update(parameters: Float32Array, gradients: Float32Array, options: AdamWOptions, gradientScale = 1): number {
     this.steps += 1;
-    const { learningRate, eps, weightDecay } = options;
+    const { learningRate, weightDecay } = options;
     const [beta1, beta2] = options.betas;
-    const rate = learningRate / (1 - beta1 ** this.steps);
-    const rootCorrection2 = Math.sqrt(1 - beta2 ** this.steps);
-    const decay = 1 - learningRate * weightDecay;
+    // √v and eps both times √(1−β₂ᵏ), so that there is one division.
+    const root = Math.sqrt(1 - beta2 ** this.steps);
+    const [eps, rate] = [options.eps * root, (learningRate * root) / (1 - beta1 ** this.steps)];
+    const scalars = [gradientScale, 1 - learningRate * weightDecay, beta1, beta2, eps, rate] as const satisfies Scalars;
     const arrays = [parameters, gradients, this.expAvg, this.expAvgSq];
+    const isInside = arrays.every(({ buffer }) => buffer === this.#memory);
     let squares = 0;
     for (let start = 0; start < parameters.length; start += TILE) {
-      const end = Math.min(start + TILE, parameters.length);
-      arrays.forEach((array, i) => {
-        this.#tile[i]!.fill(0, end - start).set(array.subarray(start, end));
-      });
-      squares += this.#step((end - start + 3) & ~3, gradientScale, decay, beta1, beta2, rootCorrection2, eps, rate);
-      for (const i of [0, 2, 3]) arrays[i]!.set(this.#tile[i]!.subarray(0, end - start), start);
+      const parts = arrays.map((array) => array.subarray(start, start + TILE));
+      squares += isInside ? this.#step(parts, scalars) : this.#stepThroughTile(parts, scalars);
     }
     return Math.sqrt(squares);
+  }
+
+  /** @param parts of the four arrays, in the kernel's memory. */
+  #step(parts: readonly Float32Array[], scalars: Scalars): number {
+    const [p, g, m, v] = parts.map(({ byteOffset }) => byteOffset) as [number, number, number, number];
+    return this.#kernel.step(p, g, m, v, padded(parts[0]!.length), ...scalars);
+  }
+
+  /** The same for parts that lie elsewhere, at least one of them: through the memory and back. */
+  #stepThroughTile(parts: readonly Float32Array[], scalars: Scalars): number {
+    const tile = parts.map((part, i) => new Float32Array(this.#memory, this.#tile + 4 * i * TILE, padded(part.length)));
+    for (const [i, part] of parts.entries()) tile[i]!.fill(0, part.length).set(part);
+    const squares = this.#step(tile, scalars);
+    for (const i of [0, 2, 3]) parts[i]!.set(tile[i]!.subarray(0, parts[i]!.length));
+    return squares;
+  }
+
+  /** Euclidean norm of {@link gradients}, summed in double precision. */
+  gradientNorm(): number {
+    const { buffer, byteOffset, length } = this.gradients;
+    if (buffer !== this.#memory) return globalNorm(this.gradients);
+    return Math.sqrt(this.#kernel.sumOfSquares(byteOffset, padded(length)));
+  }
+}
+
+/** The kernel takes four elements at a time. */
+const padded = (count: number) => 4 * Math.ceil(count / 4);
+
+/** Memory for four arrays of so many parameters and for a tile of four others; undefined where there is none of that size. */
+function allocate(size: number): WebAssembly.Memory | undefined {
+  const pages = Math.ceil((16 * (padded(size) + TILE)) / PAGE);
+  if (pages > MAX_PAGES) return undefined;
+  try {
+    return new WebAssembly.Memory({ initial: pages });
+  } catch {
+    return undefined; // The system grants no address space of that size.
   }
 }
 

@@ -6,10 +6,11 @@ export interface FlatTensors {
   readonly views: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
 }
 
-/** Lays tensors out one behind another; filled with zeros. */
-export function flatTensors(shapes: ReadonlyMap<string, Shape>): FlatTensors {
-  const total = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-  const data = new Float32Array(total);
+/** Lays tensors out one behind another. @param data as many elements as they have together; zeros of its own where absent */
+export function flatTensors(
+  shapes: ReadonlyMap<string, Shape>,
+  data: Float32Array<ArrayBuffer> = new Float32Array(totalSize(shapes)),
+): FlatTensors {
   const views = new Map<string, Float32Array<ArrayBuffer>>();
   let start = 0;
   for (const [name, shape] of shapes) {
@@ -17,4 +18,9 @@ export function flatTensors(shapes: ReadonlyMap<string, Shape>): FlatTensors {
     start += sizeOf(shape);
   }
   return { data, views };
+}
+
+/** Elements of all tensors together. */
+export function totalSize(shapes: ReadonlyMap<string, Shape>): number {
+  return [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 }

@@ -16,6 +16,19 @@ export function linear(p: Parameters, x: Value, outFeatures: number, { bias = tr
   return ops.add(y, ops.matmul(down, p.get(LORA_B, [outFeatures, rank]), up));
 }
 
+/** As {@link linear}, in parts of these widths: each by rows of its own of the weight, so that no output must be cut. */
+export function linearParts(p: Parameters, x: Value, widths: readonly number[]): readonly Value[] {
+  const [inFeatures, outFeatures] = [x.shape.at(-1)!, widths.reduce((sum, width) => sum + width, 0)];
+  const rows = (name: string, ...shape: number[]) => ops.split(p.get(name, [outFeatures, ...shape]), 0, widths);
+  const [weights, biases] = [rows("weight", inFeatures), rows("bias")];
+  const parts = weights.map((weight, i) => ops.add(ops.matmul(x, weight, { transposeB: true }), biases[i]!));
+  if (p.lora === undefined) return parts;
+  const { rank } = p.lora;
+  const down = ops.matmul(x, p.get(LORA_A, [rank, inFeatures]), { transposeB: true });
+  const up = { transposeB: true, alpha: loraScale(p.lora) };
+  return rows(LORA_B, rank).map((b, i) => ops.add(parts[i]!, ops.matmul(down, b, up)));
+}
+
 interface ConvOptions {
   readonly kernel?: number;
   readonly stride?: number;
@@ -41,13 +54,8 @@ export function conv2d(p: Parameters, x: Value, outChannels: number, options: Co
 
 /** torch.nn.GroupNorm: statistics over each of `groups` groups of channels of x [B, C, ...] (Wu & He 2018, eq. 1). */
 export function groupNorm(p: Parameters, x: Value, groups: number, epsilon: number): Value {
-  const [batch, channels, ...rest] = x.shape as [number, number, ...number[]];
-  const size = rest.reduce((product, extent) => product * extent, 1);
-  const grouped = ops.reshape(x, [batch, groups, (channels / groups) * size]);
-  const normal = ops.reshape(ops.normalize(grouped, epsilon), x.shape);
-  const perChannel = [channels, ...rest.map(() => 1)];
-  const weight = ops.reshape(p.get("weight", [channels]), perChannel);
-  return ops.add(ops.mul(normal, weight), ops.reshape(p.get("bias", [channels]), perChannel));
+  const channels = x.shape[1]!;
+  return ops.groupNorm(x, p.get("weight", [channels]), p.get("bias", [channels]), groups, epsilon);
 }
 
 /** torch.nn.LayerNorm over the last axis. */

@@ -1,11 +1,12 @@
 import { SpinError } from "../errors.js";
+import { blockSize } from "../graph/block-size.js";
 import { gradients } from "../graph/gradient.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
 import { bytesOf, type Shape, sizeOf, type Value } from "../graph/value.js";
-import { AdamW, type AdamWOptions, clipFactor, globalNorm } from "./adamw.js";
+import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
 import { chooseSegments } from "./choose-segments.js";
-import { type FlatTensors, flatTensors } from "./flat-tensors.js";
+import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
 import { Parameters } from "./parameters.js";
 
 /** A loss to descend, with values to report beside it. */
@@ -68,9 +69,9 @@ export class Training {
     this.#session = session;
     this.#compileForward = compileForward;
     this.shapes = shapes;
-    this.weights = flatTensors(shapes);
-    this.#gradients = flatTensors(shapes);
-    this.optimizer = new AdamW(this.weights.data.length);
+    this.optimizer = new AdamW(totalSize(shapes));
+    this.weights = flatTensors(shapes, this.optimizer.parameters);
+    this.#gradients = flatTensors(shapes, this.optimizer.gradients);
   }
 
   /**
@@ -86,14 +87,15 @@ export class Training {
     const { loss, outputs } = build(p);
     const trained = [...p.all()].filter(([name]) => external?.(name) === undefined);
     const values = trained.map(([, value]) => value);
+    const block = (options.device ?? "cpu") === "cpu" ? await blockSize() : undefined;
     const write = (segments: number) => {
       const grads = gradients(loss, values, { segments });
       const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-      return emitModel({ loss, ...outputs, ...named }, { external });
+      return emitModel({ loss, ...outputs, ...named }, { external, block });
     };
     const { model, segments } = chooseSegments(write, FLAT_BUFFERS * bytesOf(values), memoryBudgetMb);
     const session = await Session.create(model, { ...options, freesBuffers: segments > 1 });
-    const compileForward = () => Session.create(emitModel({ ...outputs }, { external }), options);
+    const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
     const training = new Training(session, shapes, compileForward);
     for (const [name, view] of training.weights.views) {
@@ -145,7 +147,7 @@ export class Training {
   update(options: UpdateOptions): UpdateResult {
     const count = this.#added;
     this.#added = 0;
-    const gradientNorm = globalNorm(this.#gradients.data) / count;
+    const gradientNorm = this.optimizer.gradientNorm() / count;
     if (!Number.isFinite(gradientNorm)) {
       const remedy = "lower the learning rate or the objective's weight";
       throw new SpinError("diverged", `the gradient's norm is ${gradientNorm}`, { remedy });

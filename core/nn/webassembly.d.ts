@@ -4,10 +4,12 @@ declare namespace WebAssembly {
     constructor(bytes: Uint8Array);
   }
   class Instance {
-    constructor(module: Module);
+    constructor(module: Module, imports: { readonly env: { readonly memory: Memory } });
     readonly exports: object;
   }
-  interface Memory {
+  class Memory {
+    /** @param descriptor pages of 64 KiB */
+    constructor(descriptor: { readonly initial: number });
     readonly buffer: ArrayBuffer;
   }
 }

@@ -4,8 +4,8 @@ import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { openSafetensors } from "../checkpoint/safetensors.js";
 import { openSafetensorsSet } from "../checkpoint/safetensors-set.js";
 import { writeSafetensors } from "../checkpoint/write-safetensors.js";
-import { input } from "../graph/ops/index.js";
-import { conv2d, embedding, linear } from "../nn/layers.js";
+import { concat, input } from "../graph/ops/index.js";
+import { conv2d, embedding, linear, linearParts } from "../nn/layers.js";
 import type { Parameters } from "../nn/parameters.js";
 import { createInference } from "./inference.js";
 
@@ -15,14 +15,20 @@ const WEIGHT = Float32Array.of(0.5, -2, 0.25, 3, 1, -0.125);
 const BIAS = Float32Array.of(1, -4);
 
 const build = (p: Parameters) => ({ y: linear(p.at("layer"), input("x", [1, 3]), 2) });
+/** The same, one output from each row of the weight. */
+const buildParts = (p: Parameters) => {
+  const [a, b] = linearParts(p.at("layer"), input("x", [1, 3]), [1, 1]);
+  return { y: concat([a!, b!], 1) };
+};
 
-async function run(weight: "F32" | "F16" | "BF16" | "F64", bias: "F32" | "F16" | "BF16" | "F64") {
+type Stored = "F32" | "F16" | "BF16" | "F64";
+async function run(weight: Stored, bias: Stored, model: typeof build = build) {
   const path = join(folder(), "model.safetensors");
   await writeSafetensors(path, [
     { name: "layer.bias", dtype: bias, shape: [2], data: BIAS },
     { name: "layer.weight", dtype: weight, shape: [2, 3], data: WEIGHT },
   ]);
-  const session = await createInference(build, await openSafetensors(path));
+  const session = await createInference(model, await openSafetensors(path));
   const { y } = await session.run({ x: Float32Array.of(1, 2, 4) });
   await session.release();
   return [...y!];
@@ -35,7 +41,9 @@ test.each([
   ["F32", "F16"],
   ["F64", "BF16"],
 ] as const)("weights in %s with biases in %s compute the same", async (weight, bias) => {
-  expect(await run(weight, bias)).toEqual([0.5 - 4 + 1 + 1, 3 + 2 - 0.5 - 4]);
+  const expected = [0.5 - 4 + 1 + 1, 3 + 2 - 0.5 - 4];
+  expect(await run(weight, bias)).toEqual(expected);
+  expect(await run(weight, bias, buildParts)).toEqual(expected);
 });
 
 test("a convolution's kernel and an embedding's table in F16 compute the same as in F32", async () => {

@@ -1,6 +1,8 @@
-import { type CallOptions, Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { type CallOptions, type ChannelCredentials, Client, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { SpinError } from "../errors.js";
-import { abortError, DEFAULT_UNARY_TIMEOUT_MS, throwIfAborted } from "./deadline.js";
+import { abortError, DEFAULT_STREAM_TIMEOUT_MS, DEFAULT_UNARY_TIMEOUT_MS, throwIfAborted } from "./deadline.js";
+import { Caller } from "./doors/caller.js";
+import { explainConnection } from "./doors/explain-connection.js";
 import { fromServiceError } from "./error-table.js";
 import { REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES } from "./limits.js";
 import type { Method, StreamMethod, UnaryMethod } from "./method.js";
@@ -12,6 +14,14 @@ import { RpcSpan } from "./rpc-telemetry.js";
  */
 const RECEIVE_WINDOW_BYTES = 2 ** 20;
 
+/** How the other side is known, and who calls. */
+export interface ChannelOptions extends ChannelLimits {
+  /** Default: no TLS, no token. */
+  readonly caller?: Caller;
+  /** Host that the address stands for, which the certificate must name. Default: the address's own. */
+  readonly serverName?: string;
+}
+
 export interface ChannelLimits {
   /** Largest request to send, in bytes. Default: REQUEST_LIMIT_BYTES. */
   readonly requestLimit?: number;
@@ -20,7 +30,7 @@ export interface ChannelLimits {
 }
 
 export interface RpcOptions {
-  /** Time that the call may take. Default: DEFAULT_UNARY_TIMEOUT_MS for a single answer, no limit for a stream. */
+  /** Time that the call may take. Default: DEFAULT_UNARY_TIMEOUT_MS for a single answer, DEFAULT_STREAM_TIMEOUT_MS for a stream. */
   readonly timeoutMs?: number;
   /** Cancels the call. */
   readonly signal?: AbortSignal;
@@ -30,11 +40,19 @@ export interface RpcOptions {
 export class RpcChannel {
   /** As `127.0.0.1:50051` or `trainer:50051`. */
   readonly address: string;
-  readonly #client: Client;
+  readonly #caller: Caller;
+  readonly #serverName: string | undefined;
+  readonly #options: Readonly<Record<string, string | number>>;
+  #client: { readonly credentials: ChannelCredentials; readonly client: Client } | undefined;
+  readonly #closed = new AbortController();
 
-  constructor(address: string, limits: ChannelLimits = {}) {
+  constructor(address: string, { caller = Caller.anonymous(), serverName, ...limits }: ChannelOptions = {}) {
     this.address = address;
-    this.#client = new Client(address, credentials.createInsecure(), {
+    this.#caller = caller;
+    this.#serverName = serverName;
+    const expected = caller.name ?? serverName;
+    this.#options = {
+      ...(caller.isSecure && expected !== undefined && { "grpc.ssl_target_name_override": expected }),
       "grpc.max_send_message_length": limits.requestLimit ?? REQUEST_LIMIT_BYTES,
       "grpc.max_receive_message_length": limits.responseLimit ?? RESPONSE_LIMIT_BYTES,
       "grpc.keepalive_time_ms": 30_000,
@@ -44,7 +62,20 @@ export class RpcChannel {
       "grpc.use_local_subchannel_pool": 1, // A channel of its own, even where another has the same address.
       "grpc-node.flow_control_window": RECEIVE_WINDOW_BYTES,
       "grpc.enable_http_proxy": 0, // A proxy from the environment is for the world outside.
-    });
+    };
+  }
+
+  /** The connection, and the metadata that a call begins with. Renewed certificates get a connection of their own; calls at work keep theirs. */
+  async #open(): Promise<{ client: Client; metadata: Metadata }> {
+    const { channel, token } = await this.#caller.credentials(this.address);
+    if (this.#closed.signal.aborted) throw new SpinError("cancelled", `the connection to ${this.address} is closed`);
+    const metadata = new Metadata();
+    if (token !== undefined) metadata.set("authorization", `Bearer ${token}`);
+    if (this.#client?.credentials !== channel) {
+      this.#client?.client.close();
+      this.#client = { credentials: channel, client: new Client(this.address, channel, this.#options) };
+    }
+    return { client: this.#client.client, metadata };
   }
 
   /**
@@ -59,12 +90,20 @@ export class RpcChannel {
     options: RpcOptions = {},
   ): Promise<Response> {
     throwIfAborted(options.signal);
-    const metadata = new Metadata();
+    const { client, metadata } = await this.#open();
+    throwIfAborted(options.signal);
     const span = RpcSpan.client(method.path, this.address, metadata);
-    return span.around(() => this.#unary(method, request, metadata, options));
+    return span.around(async () => {
+      try {
+        return await this.#unary(client, method, request, metadata, options);
+      } catch (error) {
+        throw await this.#explained(error);
+      }
+    });
   }
 
   #unary<Request, Response>(
+    client: Client,
     method: Method<Request, Response>,
     request: Request,
     metadata: Metadata,
@@ -78,7 +117,7 @@ export class RpcChannel {
         else reject(this.#errorOf(error, signal));
       };
       const { path, requestSerialize, responseDeserialize } = method;
-      const call = this.#client.makeUnaryRequest(
+      const call = client.makeUnaryRequest(
         path,
         requestSerialize,
         responseDeserialize,
@@ -104,11 +143,12 @@ export class RpcChannel {
     options: RpcOptions = {},
   ): AsyncGenerator<Response, void, undefined> {
     throwIfAborted(options.signal);
-    const { signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
+    const { signal, timeoutMs = DEFAULT_STREAM_TIMEOUT_MS } = options;
     const { path, requestSerialize, responseDeserialize } = method;
-    const metadata = new Metadata();
+    const { client, metadata } = await this.#open();
+    throwIfAborted(signal);
     const span = RpcSpan.client(path, this.address, metadata);
-    const call = this.#client.makeServerStreamRequest(
+    const call = client.makeServerStreamRequest(
       path,
       requestSerialize,
       responseDeserialize,
@@ -122,7 +162,7 @@ export class RpcChannel {
     try {
       yield* call as AsyncIterable<Response>;
     } catch (error) {
-      const known = this.#errorOf(error as ServiceError, signal);
+      const known = await this.#explained(this.#errorOf(error as ServiceError, signal));
       span.fail(known);
       throw known;
     } finally {
@@ -133,9 +173,10 @@ export class RpcChannel {
   }
 
   /** Waits until the address answers. @throws SpinError `unavailable` after `timeoutMs`. */
-  waitForReady(timeoutMs: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#client.waitForReady(Date.now() + timeoutMs, (error) => {
+  async waitForReady(timeoutMs: number): Promise<void> {
+    const { client } = await this.#open();
+    const ready = new Promise<void>((resolve, reject) => {
+      client.waitForReady(Date.now() + timeoutMs, (error) => {
         if (error === undefined) return resolve();
         const remedy = "check that the service runs and that the address is right";
         reject(
@@ -146,11 +187,24 @@ export class RpcChannel {
         );
       });
     });
+    await ready.catch(async (error: unknown) => {
+      throw await this.#explained(error);
+    });
   }
 
   /** Ends the connection. Calls at work end by themselves; new ones fail. */
   close(): void {
-    this.#client.close();
+    this.#closed.abort();
+    this.#client?.client.close();
+  }
+
+  /** Where no connection came about, what is wrong with TLS, if that is it. */
+  async #explained(error: unknown): Promise<unknown> {
+    const isOurs =
+      error instanceof SpinError && error.kind === "unavailable" && error.details.retryAfterSeconds === undefined;
+    if (!isOurs || this.#closed.signal.aborted) return error;
+    const reason = await explainConnection(this.address, this.#caller, this.#serverName);
+    return reason === undefined ? error : new SpinError("unavailable", reason, { cause: error });
   }
 
   #errorOf(error: ServiceError, signal: AbortSignal | undefined): SpinError {

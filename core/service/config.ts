@@ -57,6 +57,11 @@ export function wholeNumber(min: number, max: number): z.ZodType<number, string>
     .transform(Number);
 }
 
+/** Whether something is on: `1` or `true`, `0` or `false`. As a flag it stands alone. */
+export const switchedOn: z.ZodType<boolean, string> = z
+  .enum(["0", "1", "false", "true"], "1 or true, 0 or false")
+  .transform((text) => text === "1" || text === "true");
+
 /** A TCP port; 0: any free one. */
 export const port: z.ZodType<number, string> = wholeNumber(0, 65_535);
 

@@ -3,6 +3,9 @@ import { SpinError } from "../errors.js";
 /** Time that a unary call may take where the caller sets none, in milliseconds. */
 export const DEFAULT_UNARY_TIMEOUT_MS = 30_000;
 
+/** Time that a stream may be open, in milliseconds: longer work goes on, and its watchers call again. */
+export const DEFAULT_STREAM_TIMEOUT_MS = 24 * 3_600_000;
+
 /** The error of a signal that was aborted: `cancelled`, whoever gave up and why. */
 export function abortError(signal: AbortSignal): SpinError {
   const reason: unknown = signal.reason;

@@ -11,6 +11,8 @@ const KINDS: Readonly<Record<ErrorKind, status>> = {
   exhausted: status.RESOURCE_EXHAUSTED,
   cancelled: status.CANCELLED,
   corrupt: status.DATA_LOSS,
+  unauthenticated: status.UNAUTHENTICATED,
+  forbidden: status.PERMISSION_DENIED,
   unavailable: status.UNAVAILABLE,
   diverged: status.FAILED_PRECONDITION,
   internal: status.INTERNAL,

@@ -27,6 +27,8 @@ const TABLE: readonly Row[] = [
   { kind: "exhausted", code: status.RESOURCE_EXHAUSTED, reason: "EXHAUSTED" },
   { kind: "cancelled", code: status.CANCELLED, reason: "CANCELLED" },
   { kind: "corrupt", code: status.DATA_LOSS, reason: "CORRUPT" },
+  { kind: "unauthenticated", code: status.UNAUTHENTICATED, reason: "UNAUTHENTICATED" },
+  { kind: "forbidden", code: status.PERMISSION_DENIED, reason: "FORBIDDEN" },
   { kind: "unavailable", code: status.UNAVAILABLE, reason: "UNAVAILABLE" },
   // Behind "precondition": an error of another origin with this code is that.
   { kind: "diverged", code: status.FAILED_PRECONDITION, reason: "DIVERGED" },
@@ -39,8 +41,6 @@ const OTHER_CODES: Partial<Record<status, ErrorKind>> = {
   [status.OUT_OF_RANGE]: "invalid",
   [status.ABORTED]: "precondition",
   [status.UNIMPLEMENTED]: "precondition",
-  [status.PERMISSION_DENIED]: "precondition",
-  [status.UNAUTHENTICATED]: "precondition",
 };
 
 /** What grpc-js wants of a failed handler. */

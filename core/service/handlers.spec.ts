@@ -103,16 +103,18 @@ describe("a unary call", () => {
   });
 
   it("is cancelled by its signal, down to the handler", async () => {
+    const entered = deferred();
     const seen = deferred();
     const { channel } = await start({
       getGenerator: async (_, { signal }) => {
+        entered.resolve();
         signal.addEventListener("abort", () => seen.resolve());
         return sleep(60_000, signal).then(() => ({ generator: undefined }));
       },
     });
     const controller = new AbortController();
     const call = reject(channel.call(getGenerator, {}, { signal: controller.signal }));
-    await sleep(50);
+    await entered.promise;
     controller.abort();
     expect((await call).kind).toBe("cancelled");
     await seen.promise;
@@ -174,10 +176,10 @@ describe("a stream", () => {
   });
 
   it("stops its producer when the caller's signal is aborted", async () => {
-    const { channel, ended } = await startCounting();
+    const { channel, made, ended } = await startCounting();
     const controller = new AbortController();
     const call = reject(drain(channel.stream(renderImages, render, { signal: controller.signal })));
-    await sleep(50);
+    await until(() => made() > 0);
     controller.abort();
     expect((await call).kind).toBe("cancelled");
     await ended;

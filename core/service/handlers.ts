@@ -7,6 +7,8 @@ import type {
 } from "@grpc/grpc-js";
 import { SpinError } from "../errors.js";
 import { abortable, Deadline } from "./deadline.js";
+import { principalOf } from "./doors/guard.js";
+import type { Principal } from "./doors/tokens.js";
 import { toGrpcFailure } from "./error-table.js";
 import type { Logger } from "./logging.js";
 import { type Method, type StreamMethod, splitPath, type UnaryMethod } from "./method.js";
@@ -18,8 +20,10 @@ export interface CallContext {
    * Aborted when the caller cancels, a deadline passes or the server stops. Pass it on to everything that takes long.
    */
   readonly signal: AbortSignal;
-  /** Names the method. */
+  /** Names the method and the caller. */
   readonly log: Logger;
+  /** Who calls. */
+  readonly caller: Principal;
 }
 
 type Handler<M> =
@@ -68,6 +72,8 @@ export interface CallEnvironment {
   readonly responseLimit: number;
   /** Time that a unary call may take, in milliseconds. */
   readonly unaryTimeoutMs: number;
+  /** Time that a stream may be open, in milliseconds. */
+  readonly streamTimeoutMs: number;
   /** Calls at work; a stopping server aborts them. */
   readonly calls: Set<Deadline>;
 }
@@ -123,7 +129,7 @@ async function serveStream(
   environment: CallEnvironment,
 ): Promise<void> {
   try {
-    await serve(call, method, environment, Number.POSITIVE_INFINITY, async (request, context) => {
+    await serve(call, method, environment, environment.streamTimeoutMs, async (request, context) => {
       // The next message is computed while this one is sent, and no further: write() alone would take 16 of any size.
       let sent = Promise.resolve();
       for await (const response of untilAborted(handler(request, context) as AsyncIterable<unknown>, context.signal)) {
@@ -152,11 +158,12 @@ async function serve<T>(
   // grpc-js itself watches the caller's own deadline and reports it as a cancellation.
   call.on("cancelled", () => deadline.abort());
   if (call.cancelled) deadline.abort();
-  const log = environment.log.child({ method: method.path });
+  const caller = principalOf(call.metadata);
+  const log = environment.log.child({ method: method.path, caller: caller.name });
   try {
     return await RpcSpan.server(method.path, call.metadata).around(async () => {
       try {
-        return await work(decode(method, call.request), { signal: deadline.signal, log });
+        return await work(decode(method, call.request), { signal: deadline.signal, log, caller });
       } catch (error) {
         logFailure(log, error);
         throw error;

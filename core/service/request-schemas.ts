@@ -23,7 +23,12 @@ import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
 const share = z.number().min(0).max(1);
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-const emptyOr = (schema: z.ZodType<string>) => z.union([z.literal(""), schema]);
+/** The error is the schema's own: that of a union would say nothing of what is expected. */
+const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
+  z.string().superRefine((text, check) => {
+    const result = text === "" ? undefined : schema.safeParse(text);
+    for (const { message } of result?.error?.issues ?? []) check.addIssue({ code: "custom", message });
+  });
 /** A message that may be unset; the generated types have the key all the same. */
 export const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
 
@@ -35,7 +40,18 @@ function enumOf<T extends number>(names: Readonly<Record<number, string>>, ...va
 /** Caller-chosen identity of a creating call. */
 export const requestId: z.ZodType<string> = z
   .string()
-  .regex(/^[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]");
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]");
+
+/** Identifier that a service has given to a run, an iteration, an evaluation. */
+export const resourceId: z.ZodType<string> = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,128}$/, "1 to 128 characters of [A-Za-z0-9._-]");
+
+/** The same, or nothing where that means all. */
+export const resourceIdOrAll: z.ZodType<string> = emptyOr(resourceId);
+
+/** What a list's answer gave, or nothing for the first page. */
+export const pageToken: z.ZodType<string> = emptyOr(resourceId);
 
 /** `sha256:` and 64 hexadecimal digits. */
 export const digest: z.ZodType<string> = z.string().regex(/^sha256:[0-9a-f]{64}$/, "sha256: and 64 hexadecimal digits");

@@ -1,4 +1,4 @@
-import type { Metadata } from "@grpc/grpc-js";
+import { type Metadata, status } from "@grpc/grpc-js";
 import {
   type Attributes,
   type Context,
@@ -11,8 +11,9 @@ import {
   type TextMapSetter,
   trace,
 } from "@opentelemetry/api";
-import { asSpinError, reasonOf } from "./error-table.js";
+import { asSpinError, reasonOf, toGrpcFailure } from "./error-table.js";
 import { splitPath } from "./method.js";
+import { SECONDS } from "./metrics.js";
 import { METER, recordError, startSpan } from "./tracing.js";
 
 const getter: TextMapGetter<Metadata> = {
@@ -36,6 +37,7 @@ export class RpcSpan {
   readonly #side: string;
   readonly #start = performance.now();
   #outcome = "OK";
+  #code: number = status.OK;
 
   private constructor(side: "client" | "server", path: string, extra: Attributes, parent: Context) {
     const { service, method } = splitPath(path);
@@ -72,12 +74,21 @@ export class RpcSpan {
 
   fail(error: unknown): void {
     this.#outcome = reasonOf(asSpinError(error).kind);
+    this.#code = toGrpcFailure(error).code;
     recordError(this.#span, error);
   }
 
   end(): void {
+    this.#span.setAttribute("rpc.grpc.status_code", this.#code);
     this.#span.end();
-    const duration = metrics.getMeter(METER).createHistogram(`rpc.${this.#side}.duration`, { unit: "s" });
-    duration.record((performance.now() - this.#start) / 1000, { ...this.#attributes, "rpc.outcome": this.#outcome });
+    const duration = metrics.getMeter(METER).createHistogram(`rpc.${this.#side}.duration`, {
+      unit: "s",
+      advice: { explicitBucketBoundaries: SECONDS },
+    });
+    duration.record((performance.now() - this.#start) / 1000, {
+      ...this.#attributes,
+      "rpc.grpc.status_code": this.#code,
+      "rpc.outcome": this.#outcome,
+    });
   }
 }

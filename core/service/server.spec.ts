@@ -14,7 +14,9 @@ import { startGeneratorServer } from "../../test/support/generator-server.js";
 import { until } from "../../test/support/until.js";
 import { SpinError } from "../errors.js";
 import { RpcChannel } from "./client.js";
+import { readConfig } from "./config.js";
 import { sleep } from "./deadline.js";
+import { DOOR_SETTINGS } from "./doors/settings.js";
 import { createLogger } from "./logging.js";
 import { startServer } from "./server.js";
 
@@ -29,8 +31,9 @@ const start = async (...args: Parameters<typeof startGeneratorServer>) => {
   closers.push(running.close);
   return running;
 };
+const doors = readConfig(DOOR_SETTINGS, { insecure: "1" }, {});
 const listen = (host: string, port: number) =>
-  startServer({ host, port, services: [], log: createLogger("test", "silent") });
+  startServer({ host, port, services: [], log: createLogger("test", "silent"), doors });
 
 describe("health", () => {
   it("follows setServing, for the server and for each service, and does not know others", async () => {
@@ -110,14 +113,16 @@ describe("an address that cannot be had", () => {
 
 describe("stop", () => {
   it("lets calls at work end, and takes no new ones", async () => {
+    let isEntered = false;
     const { server, channel } = await start({
       getGenerator: async () => {
+        isEntered = true;
         await sleep(200);
         return { generator: undefined };
       },
     });
     const call = channel.call(getGenerator, {});
-    await sleep(50);
+    await until(() => isEntered);
     const stopped = server.stop(5_000);
     const late = new RpcChannel(`127.0.0.1:${server.port}`);
     closers.push(() => late.close());

@@ -128,7 +128,7 @@ describe("telemetry to a collector", () => {
     await telemetry.shutdown();
     delete process.env.OTEL_EXPORTER_OTLP_ENDPOINT;
     expect(received["/v1/traces"]).toContain("spin.v1.GeneratorService/GetGenerator");
-    for (const name of ["rpc.client.duration", "rpc.server.duration", "nodejs.eventloop.delay.max"]) {
+    for (const name of ["rpc.client.duration", "rpc.server.duration", "spin.process.eventloop.delay"]) {
       expect(received["/v1/metrics"]).toContain(name);
     }
     collector.closeAllConnections();

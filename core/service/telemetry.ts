@@ -1,6 +1,7 @@
-import { monitorEventLoopDelay } from "node:perf_hooks";
-import { metrics as metricsApi } from "@opentelemetry/api";
-import { METER } from "./tracing.js";
+import { countFailures } from "./counted-exporter.js";
+import { sleep } from "./deadline.js";
+import { count } from "./metrics.js";
+import { measureProcess } from "./process-measures.js";
 
 /** Running telemetry. */
 export interface Telemetry {
@@ -8,6 +9,8 @@ export interface Telemetry {
   shutdown(): Promise<void>;
 }
 
+/** Time for the last export, in milliseconds. */
+const SHUTDOWN_MS = 2_000;
 /** How often measures are sent, in milliseconds. */
 const METRIC_INTERVAL_MS = 10_000;
 
@@ -24,13 +27,15 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv = p
 
   const { NodeSDK, metrics, resources } = await import("@opentelemetry/sdk-node");
   const { BatchSpanProcessor } = await import("@opentelemetry/sdk-trace");
+  const failed = (signal: string) => count("spin.telemetry.failures", 1, { signal });
   const spanProcessors = [];
   const metricReaders = [];
   if (toCollector) {
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
     const { OTLPMetricExporter } = await import("@opentelemetry/exporter-metrics-otlp-http");
-    spanProcessors.push(new BatchSpanProcessor({ exporter: new OTLPTraceExporter() }));
-    const exporter = new OTLPMetricExporter();
+    const traces = countFailures(new OTLPTraceExporter(), () => failed("traces"));
+    spanProcessors.push(new BatchSpanProcessor({ exporter: traces }));
+    const exporter = countFailures(new OTLPMetricExporter(), () => failed("metrics"));
     metricReaders.push(
       new metrics.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: METRIC_INTERVAL_MS }),
     );
@@ -47,17 +52,12 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv = p
     logRecordProcessors: [],
   });
   sdk.start();
-  if (toCollector) observeEventLoop();
-  return { shutdown: () => sdk.shutdown() };
-}
-
-/** The longest stall of the event loop between two exports: services promise to stay below 100 ms. */
-function observeEventLoop(): void {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
-  const gauge = metricsApi.getMeter(METER).createObservableGauge("nodejs.eventloop.delay.max", { unit: "s" });
-  gauge.addCallback((result) => {
-    result.observe(delay.max / 1e9);
-    delay.reset();
-  });
+  const end = toCollector ? measureProcess(METRIC_INTERVAL_MS) : () => undefined;
+  return {
+    shutdown: async () => {
+      // A collector that does not answer must not hold the process.
+      await Promise.race([sdk.shutdown().catch(() => undefined), sleep(SHUTDOWN_MS)]);
+      end();
+    },
+  };
 }

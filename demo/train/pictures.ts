@@ -9,7 +9,7 @@ export interface Pictures {
   readonly digest: string;
 }
 
-export async function loadPictures(dataset: Dataset): Promise<Pictures> {
+export async function loadPictures(dataset: Pick<Dataset, "size" | "item" | "digest">): Promise<Pictures> {
   const items = Array.from({ length: dataset.size }, (_, i) => dataset.item(i));
   const images: Float32Array[] = [];
   for (const item of items) images.push(toTensor(await item.image()));

@@ -16,44 +16,56 @@ import { MAX_LENGTH } from "./settings.js";
 
 const BATCH = 64;
 const IMAGE_SIZE = 64;
-const WIDTH = 128;
 
-const towerConfig = {
-  attention_dropout: 0,
-  hidden_act: "quick_gelu",
-  hidden_size: WIDTH,
-  intermediate_size: 4 * WIDTH,
-  layer_norm_eps: 1e-5,
-  num_attention_heads: 4,
-  projection_dim: WIDTH,
+/** How large a scorer is. */
+export interface ScorerSize {
+  /** Of both towers and of the embeddings, in channels: a multiple of 32. */
+  readonly width: number;
+  /** Transformer layers of the vision and of the text tower. */
+  readonly layers: number;
+  readonly textLayers: number;
+}
+
+/** That of the built-in scorer. */
+const BUILT_IN: ScorerSize = { width: 128, layers: 4, textLayers: 2 };
+
+/** config.json of a scorer: a CLIPModel in small. */
+const scorerConfig = ({ width, layers, textLayers }: ScorerSize, vocabularySize: number, eosTokenId: number) => {
+  const tower = {
+    attention_dropout: 0,
+    hidden_act: "quick_gelu",
+    hidden_size: width,
+    intermediate_size: 4 * width,
+    layer_norm_eps: 1e-5,
+    num_attention_heads: width / 32,
+    projection_dim: width,
+  };
+  return {
+    architectures: ["CLIPModel"],
+    logit_scale_init_value: Math.log(1 / 0.07),
+    model_type: "clip",
+    projection_dim: width,
+    text_config: {
+      ...tower,
+      bos_token_id: eosTokenId - 1,
+      eos_token_id: eosTokenId,
+      max_position_embeddings: MAX_LENGTH,
+      model_type: "clip_text_model",
+      num_hidden_layers: textLayers,
+      pad_token_id: eosTokenId,
+      vocab_size: vocabularySize,
+    },
+    vision_config: {
+      ...tower,
+      image_size: IMAGE_SIZE,
+      model_type: "clip_vision_model",
+      num_channels: 3,
+      num_hidden_layers: layers,
+      patch_size: 8,
+    },
+    torch_dtype: "float16",
+  };
 };
-
-/** config.json of the scorer: a CLIPModel in small. */
-const scorerConfig = (vocabularySize: number, eosTokenId: number) => ({
-  architectures: ["CLIPModel"],
-  logit_scale_init_value: Math.log(1 / 0.07),
-  model_type: "clip",
-  projection_dim: WIDTH,
-  text_config: {
-    ...towerConfig,
-    bos_token_id: eosTokenId - 1,
-    eos_token_id: eosTokenId,
-    max_position_embeddings: MAX_LENGTH,
-    model_type: "clip_text_model",
-    num_hidden_layers: 2,
-    pad_token_id: eosTokenId,
-    vocab_size: vocabularySize,
-  },
-  vision_config: {
-    ...towerConfig,
-    image_size: IMAGE_SIZE,
-    model_type: "clip_vision_model",
-    num_channels: 3,
-    num_hidden_layers: 4,
-    patch_size: 8,
-  },
-  torch_dtype: "float16",
-});
 
 /** Mixed parts of the data: 2i winner, 2i + 1 other, of one caption. */
 export interface ScorerParts {
@@ -77,12 +89,13 @@ export async function trainScorer(
   seed: bigint,
   stages: ScorerStages,
   folder: string,
+  size: ScorerSize = BUILT_IN,
 ): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const vocabulary = cutVocabulary(parts.train.captions);
   await writeClipTokenizer(folder, vocabulary, MAX_LENGTH);
   const tokenizer = await loadClipTokenizer(folder);
-  const json = scorerConfig(tokenizer.vocabularySize, tokenizer.eosTokenId);
+  const json = scorerConfig(size, tokenizer.vocabularySize, tokenizer.eosTokenId);
   const config = parseClipConfig(json, "demo/train/scorer.ts");
   const texts = new EncodedTexts(tokenizer, config.text);
   const everyCaption = [...new Set(Object.values(parts).flatMap((part: Pictures) => [...part.captions]))];

@@ -37,7 +37,7 @@ code { font: 0.86em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mo
 .s0 { --c: var(--series-0); } .s1 { --c: var(--series-1); } .s2 { --c: var(--series-2); } .s3 { --c: var(--series-3); }
 .s4 { --c: var(--series-4); } .s5 { --c: var(--series-5); } .s6 { --c: var(--series-6); } .s7 { --c: var(--series-7); }
 .neutral { --c: transparent; }
-.k0 { --c: var(--series-0); } .k1 { --c: var(--series-2); } .k2 { --c: var(--series-3); } .k3 { --c: var(--rule); } .k4 { --c: var(--series-1); } .k5 { --c: var(--series-4); } .k6 { --c: var(--series-5); }
+.k0 { --c: var(--series-0); } .k1 { --c: var(--series-2); } .k2 { --c: var(--series-3); } .k3 { --c: var(--rule); } .k4 { --c: var(--series-1); } .k5 { --c: var(--series-4); } .k6 { --c: var(--series-5); } .k7 { --c: var(--series-6); }
 .swatch { display: inline-block; width: 9px; height: 9px; margin-right: 8px; border-radius: 50%; background: var(--c); print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .swatch.square { border-radius: 2px; }
 .neutral .swatch { border: 1.5px solid var(--soft); }

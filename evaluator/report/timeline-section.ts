@@ -9,7 +9,7 @@ const FRAME = { left: 150, right: 16, top: 6, bottom: 34 };
 const LANE = 30;
 const BAR = 20;
 /** Kinds of work that have a colour of their own; others share the last. */
-const KINDS = ["stage", "computing", "updating", "waiting", "streaming", "scoring"];
+const KINDS = ["stage", "computing", "updating", "waiting", "streaming", "scoring", "rendering"];
 /** Narrower stretches have no room for their label: about this many pixels a letter. */
 const LETTER = 6.6;
 

@@ -3,6 +3,7 @@ import type { RpcChannel } from "../../core/service/client.js";
 import { Deadline, sleep, throwIfAborted } from "../../core/service/deadline.js";
 import { asSpinError } from "../../core/service/error-table.js";
 import type { Logger } from "../../core/service/logging.js";
+import { count, type Observation, watch } from "../../core/service/metrics.js";
 import { epochMs, linksTo, recordSpan } from "../../core/service/tracing.js";
 import { GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
 import type { DrawBatch, SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
@@ -67,6 +68,7 @@ export class DrawSource implements AsyncIterable<Draws> {
   readonly #end: Deadline;
   readonly #lanes = new Set<Promise<void>>();
   readonly #stopListening: () => void;
+  readonly #unwatch: readonly (() => void)[];
   /** First batch that nobody was asked for yet. */
   #fresh = 0;
   /** Batch to hand out next. */
@@ -79,6 +81,10 @@ export class DrawSource implements AsyncIterable<Draws> {
     this.#end = new Deadline(Number.POSITIVE_INFINITY, options.signal);
     this.#end.signal.addEventListener("abort", () => this.#changed.wake(), { once: true });
     this.#stopListening = options.generators.onChange(() => this.#meet());
+    this.#unwatch = [
+      watch("spin.trainer.draws.ready", () => [{ value: this.#ready.size }]),
+      watch("spin.trainer.generators", () => this.#countReplicas()),
+    ];
     this.#meet();
     this.#run(this.#watch());
   }
@@ -104,9 +110,19 @@ export class DrawSource implements AsyncIterable<Draws> {
   /** Ends all calls and waits until they have ended. */
   async close(): Promise<void> {
     this.#stopListening();
+    for (const end of this.#unwatch) end();
     this.#end.abort(new SpinError("cancelled", "the iteration has ended"));
     this.#end.dispose();
     await Promise.all(this.#lanes);
+  }
+
+  #countReplicas(): Observation[] {
+    const all = [...this.#replicas.values()];
+    const useful = all.filter(({ setAside, failingSince }) => !setAside && failingSince === undefined).length;
+    return [
+      { value: useful, attributes: { useful: true } },
+      { value: all.length - useful, attributes: { useful: false } },
+    ];
   }
 
   /** Takes up replicas that joined. */
@@ -185,6 +201,7 @@ export class DrawSource implements AsyncIterable<Draws> {
     let arrivedMs = 0;
     const responseDeserialize = (message: Buffer) => {
       arrivedMs = epochMs();
+      count("spin.trainer.received", message.length);
       return SAMPLE.responseDeserialize(message);
     };
     for await (const response of replica.channel.stream({ ...SAMPLE, responseDeserialize }, request, options)) {

@@ -2,6 +2,8 @@ import { promises as dns, type LookupAddress } from "node:dns";
 import { SpinError } from "../../core/errors.js";
 import { RpcChannel } from "../../core/service/client.js";
 import { sleep } from "../../core/service/deadline.js";
+import { Caller } from "../../core/service/doors/caller.js";
+import { hostOf } from "../../core/service/doors/loopback.js";
 import { asSpinError } from "../../core/service/error-table.js";
 import type { Logger } from "../../core/service/logging.js";
 import { type Generator, GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
@@ -11,7 +13,9 @@ const ASK_TIMEOUT_MS = 5_000;
 /** Pause before all are asked again. */
 const ASK_AGAIN_MS = 500;
 
-export interface NameLookup {
+export interface GeneratorsOptions {
+  /** How the replicas are known, and who calls them. Default: no TLS, no token. */
+  readonly caller?: Caller;
   /** `host:port` for every address of a name. Default: the system's resolver. */
   readonly resolve?: (name: string) => Promise<readonly string[]>;
   /** How often names are looked up again, for replicas that joined or left. Default: every 5 seconds. */
@@ -25,21 +29,21 @@ export interface NameLookup {
 export class Generators {
   readonly #names: readonly string[];
   readonly #log: Logger;
-  readonly #lookup: Required<NameLookup>;
+  readonly #lookup: Required<GeneratorsOptions>;
   readonly #channels = new Map<string, RpcChannel>();
   readonly #listeners = new Set<() => void>();
   readonly #stop = new AbortController();
   #polling: Promise<void> = Promise.resolve();
 
-  private constructor(names: readonly string[], log: Logger, lookup: NameLookup) {
+  private constructor(names: readonly string[], log: Logger, options: GeneratorsOptions) {
     this.#names = names;
     this.#log = log;
-    this.#lookup = { resolve: addressesOf, pollMs: 5_000, ...lookup };
+    this.#lookup = { caller: Caller.anonymous(), resolve: addressesOf, pollMs: 5_000, ...options };
   }
 
   /** @param names as `generator:50051`; a name may stand for many addresses */
-  static async connect(names: readonly string[], log: Logger, lookup: NameLookup = {}): Promise<Generators> {
-    const generators = new Generators(names, log, lookup);
+  static async connect(names: readonly string[], log: Logger, options: GeneratorsOptions = {}): Promise<Generators> {
+    const generators = new Generators(names, log, options);
     await generators.#resolve();
     generators.#polling = generators.#poll();
     return generators;
@@ -99,19 +103,23 @@ export class Generators {
 
   /** Looks all names up; one that cannot be looked up keeps the addresses it had. */
   async #resolve(): Promise<void> {
-    const found = new Set<string>();
+    /** Each address with the host that it was found by, which its certificate names. */
+    const found = new Map<string, string>();
     let complete = true;
     for (const name of this.#names) {
       try {
-        for (const address of await this.#lookup.resolve(name)) found.add(address);
+        for (const address of await this.#lookup.resolve(name)) found.set(address, hostOf(name));
       } catch (error) {
         complete = false;
         this.#log.warn({ err: error, name }, "generator's name cannot be looked up");
       }
     }
-    const joined = [...found].filter((address) => !this.#channels.has(address));
+    const joined = [...found.keys()].filter((address) => !this.#channels.has(address));
     const left = complete ? [...this.#channels.keys()].filter((address) => !found.has(address)) : [];
-    for (const address of joined) this.#channels.set(address, new RpcChannel(address));
+    const { caller } = this.#lookup;
+    for (const address of joined) {
+      this.#channels.set(address, new RpcChannel(address, { caller, serverName: found.get(address) }));
+    }
     for (const address of left) {
       this.#channels.get(address)!.close();
       this.#channels.delete(address);

@@ -86,6 +86,11 @@ export class RunStore {
     this.#runs.set(runId, record);
   }
 
+  /** Keeps which files a run is trained on, with their digests, and which rows of them not. */
+  async putDataManifest(runId: string, manifest: object): Promise<void> {
+    await saveFile(join(this.#runsDir, runId, "data.json"), stringify(manifest));
+  }
+
   async putIteration(record: IterationRecord): Promise<void> {
     const { runId, iterationId } = record.iteration;
     await saveFile(this.#iterationFile(runId, iterationId), stringify(iterationToJson(record)));

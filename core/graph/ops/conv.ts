@@ -8,7 +8,8 @@ import {
   productGradientPays,
   productPays,
 } from "./conv-as-product.js";
-import { pad, slice } from "./movement.js";
+import { blocksPay, convInBlocks, inputGradientInBlocks } from "./conv-in-blocks.js";
+import { slice } from "./movement.js";
 import { reduceSum } from "./reduce.js";
 import { reshape, transpose } from "./reshape.js";
 
@@ -33,10 +34,20 @@ const CONV: OpDefinition<ConvAttributes> = {
     if (height < 1 || width < 1) throw shapeError("conv", inputs, "an input no smaller than the kernel");
     return [{ shape: [b, k, height, width], dtype: x!.dtype }];
   },
-  lower: ([x, weight, bias], { stride, padding, dilation }, { isFed }) =>
-    stride === 1 && dilation.join() === "1,1" && isFed(weight!) && productPays(x!, weight!)
-      ? [convAsProduct(x!, weight!, bias, padding)]
-      : undefined,
+  lower: (inputs, { stride, padding, dilation }, { isFed, block }) => {
+    const [x, weight, bias] = inputs;
+    if (dilation.join() !== "1,1" || !isFed(weight!)) return undefined;
+    if (blocksPay(x!, weight!, block)) {
+      const [, , ...size] = CONV.infer(inputs, { stride, padding, dilation })[0]!.shape as [
+        number,
+        number,
+        number,
+        number,
+      ];
+      return [convInBlocks(x!, weight!, bias, { stride, padding, size, block })];
+    }
+    return stride === 1 && productPays(x!, weight!) ? [convAsProduct(x!, weight!, bias, padding)] : undefined;
+  },
   emit: (e, inputs, { attributes: { stride, padding, dilation }, inputs: [, weight] }) =>
     e.node("Conv", inputs, {
       kernel_shape: ints(weight!.shape.slice(2)),
@@ -70,17 +81,17 @@ export function conv(x: Value, weight: Value, bias?: Value, { stride = 1, paddin
 
 /**
  * dw as one dilated convolution: x laid out as [1, B, H, W·C] is the image, g as [K, B, H', W'] the kernel, and the
- * stride becomes the dilation, so that output [1, K, R, S·C] is the gradient: no column buffer, nothing summed twice.
+ * stride becomes the dilation, so that output [1, K, R, S·C] is the gradient: no column buffer, nothing summed twice. A column of
+ * padding is C elements wide there.
  */
 function weightGradient(g: Value, x: Value, weight: Value, { stride, padding }: ConvAttributes): Value {
   const [top, left, bottom, right] = padding;
   const [k, c, r, s] = weight.shape as [number, number, number, number];
-  const rows = transpose(x, [0, 2, 3, 1]); // [B, H, W, C]
-  const padded = padding.some((side) => side !== 0) ? pad(rows, [0, top, left, 0], [0, bottom, right, 0]) : rows;
-  const [b, h, w] = padded.shape as [number, number, number, number];
-  const image = reshape(padded, [1, b, h, w * c]);
+  const [b, , h, w] = x.shape as [number, number, number, number];
+  const image = reshape(transpose(x, [0, 2, 3, 1]), [1, b, h, w * c]);
   const kernel = transpose(g, [1, 0, 2, 3]); // [K, B, H', W']
-  const whole = apply(CONV, [image, kernel], { stride: 1, padding: [0, 0, 0, 0], dilation: [stride, stride * c] })[0]!;
+  const sides = [top, left * c, bottom, right * c] as const;
+  const whole = apply(CONV, [image, kernel], { stride: 1, padding: sides, dilation: [stride, stride * c] })[0]!;
   const gradient = slice(slice(whole, 2, 0, r), 3, 0, s * c); // a stride that leaves a rest sees more positions than the kernel has
   return fromTapsInRows(reshape(gradient, [k, r * s * c]), [k, c, r, s]);
 }
@@ -96,9 +107,12 @@ interface ConvTransposeAttributes {
 const CONV_TRANSPOSE: OpDefinition<ConvTransposeAttributes> = {
   name: "convTranspose",
   infer: ([g, weight], { size }) => [{ shape: [g!.shape[0]!, weight!.shape[1]!, ...size], dtype: g!.dtype }],
-  lower: ([g, weight], { stride, padding, size }, { isFed }) => {
+  lower: ([g, weight], { stride, padding, size }, { isFed, block }) => {
     if (stride !== 1) return undefined;
     const sides = fullPadding(g!, weight!, padding, size);
+    if (isFed(weight!) && blocksPay(g!, weight!, block)) {
+      return [inputGradientInBlocks(g!, weight!, { stride, padding: sides, size, block })];
+    }
     return isFed(weight!) && productGradientPays(g!, weight!)
       ? [inputGradientAsProduct(g!, weight!, sides)]
       : [conv(g!, transpose(rotate(weight!), [1, 0, 2, 3]), undefined, { padding: sides })];

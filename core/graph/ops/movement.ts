@@ -1,6 +1,8 @@
 import { int } from "../emitter.js";
-import { apply, type OpDefinition, shapeError, sizeOf, type Value } from "../value.js";
+import { apply, type OpDefinition, type Shape, shapeError, sizeOf, type Value } from "../value.js";
+import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
+import { expand } from "./reduce.js";
 import { reshape } from "./reshape.js";
 
 interface AxisAttributes {
@@ -32,15 +34,41 @@ const CONCAT: OpDefinition<AxisAttributes> = {
 /** Joins values along `axis`. */
 export const concat = (values: readonly Value[], axis: number): Value => apply(CONCAT, values, { axis })[0]!;
 
-/** Parts of x along `axis`, of the given sizes; their sum must be the extent. */
-export function split(x: Value, axis: number, sizes: readonly number[]): Value[] {
-  let start = 0;
-  return sizes.map((size) => {
-    const part = slice(x, axis, start, start + size);
-    start += size;
-    return part;
-  });
+export interface SplitAttributes extends AxisAttributes {
+  readonly sizes: readonly number[];
 }
+
+export const SPLIT: OpDefinition<SplitAttributes> = {
+  name: "split",
+  infer: ([x], { axis, sizes }) => {
+    if (sizes.reduce((sum, size) => sum + size, 0) !== x!.shape[axis]) {
+      throw shapeError("split", [x!], `an axis ${axis} of ${sizes.join(" + ")}`);
+    }
+    return sizes.map((size) => ({ shape: x!.shape.map((e, i) => (i === axis ? size : e)), dtype: x!.dtype }));
+  },
+  emit: (e, [x], { attributes: { axis, sizes } }) =>
+    e.node("Split", [x!, e.ints(sizes)], { axis: int(axis) }, sizes.length),
+  // the parts' gradients side by side, zeros for a part that is not used
+  gradient: (g, { outputs, attributes: { axis } }) => [
+    concat(
+      outputs.map((part, i) => g[i] ?? zeros(part.shape)),
+      axis,
+    ),
+  ],
+};
+
+const zeros = (shape: Shape): Value =>
+  expand(
+    constant(
+      [0],
+      shape.map(() => 1),
+    ),
+    shape,
+  );
+
+/** Parts of x along `axis`, of the given sizes; their sum must be the extent. */
+export const split = (x: Value, axis: number, sizes: readonly number[]): readonly Value[] =>
+  sizes.length === 1 ? [x] : apply(SPLIT, [x], { axis, sizes });
 
 interface SliceAttributes extends AxisAttributes {
   readonly start: number;

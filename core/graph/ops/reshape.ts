@@ -1,7 +1,8 @@
 import { ints } from "../emitter.js";
 import { apply, type OpDefinition, type Shape, sameShape, shapeError, sizeOf, type Value } from "../value.js";
 
-const RESHAPE: OpDefinition<{ readonly shape: Shape }> = {
+/** Definition of {@link reshape}. */
+export const RESHAPE: OpDefinition<{ readonly shape: Shape }> = {
   name: "reshape",
   aliases: true,
   infer: ([x], { shape }) => {

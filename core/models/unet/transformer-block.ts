@@ -1,7 +1,7 @@
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
 import { multiHeadAttention } from "../../nn/attention.js";
-import { conv2d, groupNorm, layerNorm, linear } from "../../nn/layers.js";
+import { conv2d, groupNorm, layerNorm, linear, linearParts } from "../../nn/layers.js";
 import type { Parameters } from "../../nn/parameters.js";
 
 interface TransformerOptions {
@@ -60,9 +60,6 @@ function attentionLayer(p: Parameters, x: Value, context: Value, heads: number):
 /** Feed-forward with a gated unit (Shazeer 2020, GEGLU), inner width 4C. */
 function feedForward(p: Parameters, x: Value): Value {
   const width = x.shape.at(-1)!;
-  const [hidden, gate] = ops.split(linear(p.at("net", 0, "proj"), x, 8 * width), x.shape.length - 1, [
-    4 * width,
-    4 * width,
-  ]);
+  const [hidden, gate] = linearParts(p.at("net", 0, "proj"), x, [4 * width, 4 * width]);
   return linear(p.at("net", 2), ops.mul(hidden!, ops.gelu(gate!)), width);
 }

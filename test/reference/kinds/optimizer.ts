@@ -1,7 +1,7 @@
 import { type LearningRateSchedule, learningRate } from "../../../core/diffusion/learning-rate.js";
-import { AdamW, clipFactor, globalNorm } from "../../../core/nn/adamw.js";
+import { AdamW, clipFactor } from "../../../core/nn/adamw.js";
 import { emaDecay, updateAverage } from "../../../core/nn/ema.js";
-import { flatTensors } from "../../../core/nn/flat-tensors.js";
+import { flatTensors, totalSize } from "../../../core/nn/flat-tensors.js";
 import type { CaseTensor, ReferenceCase } from "../cases.js";
 import type { CaseResult } from "../judge.js";
 
@@ -45,10 +45,10 @@ async function adamw(reference: ReferenceCase): Promise<CaseResult> {
   const names = reference.inputs.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   const shapes = new Map<string, readonly number[]>();
   for (const name of names) shapes.set(name, (await reference.tensor(prefix + name)).shape);
-  const [weights, gradients] = [flatTensors(shapes), flatTensors(shapes)];
+  const optimizer = new AdamW(totalSize(shapes));
+  const [weights, gradients] = [flatTensors(shapes, optimizer.parameters), flatTensors(shapes, optimizer.gradients)];
   for (const [name, view] of weights.views) view.set(await reference.floats(prefix + name));
 
-  const optimizer = new AdamW(weights.data.length);
   const tensors: Record<string, CaseTensor> = {};
   const keep = (label: string, data: Float32Array) => {
     let start = 0;
@@ -61,7 +61,7 @@ async function adamw(reference: ReferenceCase): Promise<CaseResult> {
   const rates: number[] = [];
   for (let step = 0; step < steps; step++) {
     for (const [name, view] of gradients.views) view.set(await reference.floats(`in.grad.${step}.${name}`));
-    norms.push(globalNorm(gradients.data));
+    norms.push(optimizer.gradientNorm());
     rates.push(
       schedule === null
         ? lr
