@@ -123,9 +123,12 @@ async function takeStep(
     }
     throwIfAborted(signal);
     const update = updateOptions(spec, step);
-    const { gradientNorm, updateNorm } = await clock.computing(worker.call("update", update));
+    const { gradientNorm, updateNorm, lossScale, skippedUpdates } = await clock.computing(
+      worker.call("update", update),
+    );
     const { waitSeconds, computeSeconds } = clock;
-    const rest = { gradNorm: gradientNorm, updateNorm, learningRate: update.learningRate };
+    const scaling = lossScale === undefined ? {} : { lossScale, skippedUpdates };
+    const rest = { gradNorm: gradientNorm, updateNorm, learningRate: update.learningRate, ...scaling };
     return { step, ...figures.means(), ...rest, waitSeconds, computeSeconds };
   } catch (error) {
     throw signal.aborted ? error : atStep(step, asSpinError(error));

@@ -32,10 +32,12 @@ import type {
 import {
   type DivergenceStop,
   DpoLoss,
+  type EmaSettings,
   ErrorReduction,
   ErrorSpace,
   type LoraSettings,
   type OptimizerSettings,
+  Precision,
   RateScheduleKind,
 } from "../proto/gen/spin/v1/training.js";
 import { type CheckedSpec, formOf, type Objective } from "./settings.js";
@@ -147,6 +149,8 @@ const divergenceStop: z.ZodType<DivergenceStop> = z.object({
   realErrorRise: positive.optional(),
 });
 
+const ema: z.ZodType<EmaSettings> = z.object({ decay });
+
 const iterationSpec: z.ZodType<CheckedSpec> = z
   .object({
     displayName,
@@ -160,6 +164,10 @@ const iterationSpec: z.ZodType<CheckedSpec> = z
     lora: maybe(lora),
     earlierShare: z.number().min(0).max(1),
     divergenceStop: maybe(divergenceStop),
+    precision: z
+      .literal([Precision.PRECISION_FLOAT32, Precision.PRECISION_FLOAT16, Precision.PRECISION_BFLOAT16], "a Precision")
+      .optional(),
+    ema: maybe(ema),
   })
   .superRefine((spec, check) => {
     // Which settings suit depends on the objective, which decides the form of the draws.

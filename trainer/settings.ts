@@ -5,6 +5,7 @@ import type { SpinSettings } from "../core/diffusion/objectives/spin-approximate
 import { largestDivisor } from "../core/largest-divisor.js";
 import { DEFAULT_LORA_TARGETS, type LoraSettings } from "../core/models/lora.js";
 import { ADAMW_DEFAULTS } from "../core/nn/adamw.js";
+import type { TrainingPrecision } from "../core/nn/training.js";
 import { SampleForm, type SamplingSettings } from "../proto/gen/spin/v1/sampling.js";
 import {
   DpoLoss,
@@ -14,6 +15,7 @@ import {
   type IterationSpec,
   type LoraSettings as LoraMessage,
   type OptimizerSettings,
+  Precision,
   RateScheduleKind,
   type SpinObjective,
 } from "../proto/gen/spin/v1/training.js";
@@ -124,6 +126,18 @@ const MAX_TRAJECTORY_MICRO_BATCH = 8;
 function defaultMicroBatch({ objective, batchSize, sampling: { drawsPerSample } }: CheckedSpec): number {
   if (objective.$case === "spinExact") return largestDivisor(drawsPerSample, MAX_TRAJECTORY_MICRO_BATCH);
   return batchSize * drawsPerSample;
+}
+
+/** What the graph's products are computed in. */
+export function trainingPrecision({ precision }: CheckedSpec): TrainingPrecision {
+  switch (precision) {
+    case Precision.PRECISION_FLOAT16:
+      return "float16";
+    case Precision.PRECISION_BFLOAT16:
+      return "bfloat16";
+    default:
+      return "float32";
+  }
 }
 
 /** How the learning rate goes; a constant rate may have a warm-up too. */

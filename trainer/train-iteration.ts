@@ -1,4 +1,5 @@
 import type { Device } from "../core/graph/device.js";
+import { requirePrecision } from "../core/runtime/unet-training.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
@@ -12,7 +13,7 @@ import { planDraws } from "./draws/expected-draws.js";
 import type { Generators } from "./draws/generators.js";
 import { type IterationJob, type IterationReports, runLoop } from "./iteration-loop.js";
 import { samplingSpecOf } from "./sampling-spec.js";
-import { loraSettings, objectiveSettings } from "./settings.js";
+import { loraSettings, objectiveSettings, trainingPrecision } from "./settings.js";
 
 /** What an iteration works with. */
 export interface IterationParts {
@@ -74,10 +75,19 @@ export async function trainIteration(
       seed: job.run.seed,
       iteration: job.iteration.number,
     };
-    const build = { objective, shapes, session, adapter };
+    const computeIn = trainingPrecision(spec);
+    requirePrecision(computeIn, device);
+    const build = {
+      objective,
+      shapes,
+      session,
+      adapter,
+      precision: computeIn,
+      emaDecay: spec.ema?.decay,
+    };
     await worker.call("build", build, { signal });
     const isExact = spec.sampling.dtype === DataType.DATA_TYPE_FLOAT32 && fingerprint!.provider === "cpu";
-    const precision = isExact && device === "cpu" ? "float32" : "reduced";
+    const precision = isExact && device === "cpu" && computeIn === "float32" ? "float32" : "reduced";
     return await runLoop({
       job,
       plan,

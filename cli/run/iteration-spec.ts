@@ -6,6 +6,7 @@ import {
   ErrorReduction,
   ErrorSpace,
   IterationSpec,
+  Precision,
   RateScheduleKind,
 } from "../../proto/gen/spin/v1/training.js";
 import { samplerKind } from "../sampler-options.js";
@@ -43,6 +44,8 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
     microBatchSize: settings.microBatch,
     checkpointInterval: settings.checkpointInterval,
     lora: loraOf(settings),
+    precision: settings.precision && TRAINING_PRECISIONS[settings.precision],
+    ema: settings.emaDecay === undefined ? undefined : { decay: settings.emaDecay },
     earlierShare: settings.earlierShare,
     divergenceStop: divergenceOf(settings),
   });
@@ -81,6 +84,12 @@ const DPO_LOSS_VALUES = {
   sigmoid: DpoLoss.DPO_LOSS_SIGMOID,
   hinge: DpoLoss.DPO_LOSS_HINGE,
   ipo: DpoLoss.DPO_LOSS_IPO,
+};
+
+const TRAINING_PRECISIONS = {
+  float32: Precision.PRECISION_FLOAT32,
+  float16: Precision.PRECISION_FLOAT16,
+  bfloat16: Precision.PRECISION_BFLOAT16,
 };
 
 const RATE_SCHEDULE_KINDS = {

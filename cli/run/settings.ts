@@ -5,6 +5,7 @@ import type { CheckpointRef } from "../../proto/gen/spin/v1/checkpoint.js";
 export const OBJECTIVES = ["spin", "spin-exact", "spin-renoised", "sft", "dpo"] as const;
 export const TIMESTEP_RULES = ["uniform", "stratified", "all"] as const;
 export const RATE_SCHEDULES = ["constant", "linear", "cosine"] as const;
+export const PRECISIONS = ["float32", "float16", "bfloat16"] as const;
 export const DPO_LOSSES = ["sigmoid", "hinge", "ipo"] as const;
 
 const wholeNumber = (min: number, max: number) => {
@@ -46,6 +47,11 @@ export const iterationSettings = z.strictObject({
   schedule: z.enum(RATE_SCHEDULES).default("constant").meta(of("kind", "of the learning rate")),
   warmup: steps.default(0).meta(of("count", "steps of linear warm-up")),
   scheduleSteps: steps.default(0).meta(of("count", "horizon of the decay; 0: --steps")),
+  precision: z
+    .enum(PRECISIONS)
+    .optional()
+    .meta(of("type", "what products are computed in; default: float32; bfloat16 on CUDA alone")),
+  emaDecay: decimal(0, 1).optional().meta(of("share", "publish moving averages with this decay, as 0.9999")),
   loraRank: wholeNumber(1, 4096).optional().meta(of("rank", "train a LoRA of this rank; default: all weights")),
   loraAlpha: positive.optional().meta(of("value", "its alpha; default: the rank")),
   loraTargets: z

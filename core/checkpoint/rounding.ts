@@ -1,4 +1,4 @@
-import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "./float-formats.js";
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from "../float-formats.js";
 import type { SafetensorsFile } from "./safetensors.js";
 
 /**

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { SpinError } from "../errors.js";
-import { bfloat16ToFloat32, float16ToFloat32 } from "./float-formats.js";
+import { bfloat16ToFloat32, float16ToFloat32 } from "../float-formats.js";
 import { toIoError } from "./io-errors.js";
 import {
   checkedHeaderLength,

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { SpinError } from "../errors.js";
-import { float32ToBfloat16, float32ToFloat16 } from "./float-formats.js";
+import { float32ToBfloat16, float32ToFloat16 } from "../float-formats.js";
 import { toIoError } from "./io-errors.js";
 import { DTYPE_BYTES, type Dtype } from "./safetensors-header.js";
 

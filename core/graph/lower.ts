@@ -21,7 +21,9 @@ export function lower(outputs: readonly Value[], { isFed: isSource, block }: Tar
   for (const node of topologicalOrder(outputs)) {
     isFed(node.outputs[0]!); // in this order no call goes deeper than one node
     const inputs = node.inputs.map((value) => replaced.get(value) ?? value);
-    const lowered = node.definition.lower?.(inputs, node.attributes, { isFed, block });
+    // Faster forms are made for float32, by what was measured there.
+    const isHalf = inputs.some(({ dtype }) => dtype === "float16" || dtype === "bfloat16");
+    const lowered = isHalf ? undefined : node.definition.lower?.(inputs, node.attributes, { isFed, block });
     const kept = inputs.every((value, i) => value === node.inputs[i]);
     const becomes = lowered ?? (kept ? node.outputs : apply(node.definition, inputs, node.attributes));
     node.outputs.forEach((value, i) => {

@@ -11,6 +11,7 @@ import {
   type ValueInfoProtoSchema,
 } from "onnx-buf";
 import { SpinError } from "../errors.js";
+import { float32ToBfloat16, float32ToFloat16 } from "../float-formats.js";
 import type { Attribute, Attributes, Subgraph } from "./emitter.js";
 import { peakBytes } from "./live-memory.js";
 import { lower } from "./lower.js";
@@ -21,6 +22,7 @@ import { topologicalOrder } from "./topological-order.js";
 import {
   type DType,
   type Emitter,
+  type FloatDType,
   type Node,
   type Shape,
   sizeOf,
@@ -30,7 +32,7 @@ import {
 } from "./value.js";
 
 /** Element types that a file may hold beside those that graphs carry: a Cast brings them to their parameter's type. */
-export type StoredDType = DType | "bfloat16" | "float64";
+export type StoredDType = DType | "float64";
 
 /** Where an initializer's bytes lie: a file that onnxruntime maps. */
 export interface ExternalTensor {
@@ -71,6 +73,15 @@ const DATA_TYPES: Record<StoredDType, TensorProto_DataType> = {
   float64: TensorProto_DataType.DOUBLE,
   int64: TensorProto_DataType.INT64,
   bool: TensorProto_DataType.BOOL,
+};
+
+const ENCODE: Record<
+  FloatDType,
+  (values: Float32Array<ArrayBuffer>) => Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
+> = {
+  float32: (values) => values,
+  float16: float32ToFloat16,
+  bfloat16: float32ToBfloat16,
 };
 
 /**
@@ -260,11 +271,12 @@ class GraphWriter implements Emitter {
     return name;
   }
 
-  floats(values: ArrayLike<number>, shape: readonly number[] = []): string {
-    const data = new Uint8Array(Float32Array.from(values).buffer);
+  floats(values: ArrayLike<number>, shape: readonly number[] = [], dtype: FloatDType = "float32"): string {
+    const data = new Uint8Array(ENCODE[dtype](Float32Array.from(values)).buffer);
     // Small constants are shared by value; large ones are rare enough to stand alone.
-    const name = values.length <= 4 ? `f32:${shape.join("x")}:${Array.from(values).join(",")}` : `f32#${this.#count++}`;
-    this.#initializers.set(name, { name, dataType: DATA_TYPES.float32, dims: shape.map(BigInt), rawData: data });
+    const name =
+      values.length <= 4 ? `${dtype}:${shape.join("x")}:${Array.from(values).join(",")}` : `${dtype}#${this.#count++}`;
+    this.#initializers.set(name, { name, dataType: DATA_TYPES[dtype], dims: shape.map(BigInt), rawData: data });
     return name;
   }
 

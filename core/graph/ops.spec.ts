@@ -40,6 +40,8 @@ const CHECKS: { [K in Exclude<keyof Operators, Exempt>]: readonly Check[] } = {
       build: ops.div,
     },
   ],
+  // through more bits, since the check itself computes in float32
+  cast: [{ shapes: [[3]], build: (x) => ops.cast(ops.cast(x!, "float32"), "float32") }],
   neg: [{ shapes: [[3]], build: ops.neg }],
   exp: [{ shapes: [[3]], build: ops.exp }],
   log: [{ shapes: [[3]], range: [0.5, 2], build: ops.log }],

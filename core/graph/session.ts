@@ -28,6 +28,7 @@ export interface SessionOptions {
 const ELEMENTS: Record<DType, new (size: number) => TensorData> = {
   float32: Float32Array,
   float16: Uint16Array,
+  bfloat16: Uint16Array,
   int64: BigInt64Array,
   bool: Uint8Array,
 };

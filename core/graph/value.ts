@@ -2,7 +2,12 @@ import { SpinError } from "../errors.js";
 import type { Attributes, Subgraph } from "./emitter.js";
 
 /** Element types that graphs carry; names as onnxruntime spells them. */
-export type DType = "float32" | "float16" | "int64" | "bool";
+export type DType = "float32" | HalfDType | "int64" | "bool";
+
+/** Floating-point types of 16 bits. */
+export type HalfDType = "float16" | "bfloat16";
+/** Types that are computed in. */
+export type FloatDType = "float32" | HalfDType;
 
 /** Extents of a tensor, outermost first; every extent is known when a node is made. */
 export type Shape = readonly number[];
@@ -63,8 +68,8 @@ export interface Emitter {
   declare(name: string, type: TensorType): string;
   /** Name of an int64 vector constant; equal vectors share one initializer. */
   ints(values: readonly number[]): string;
-  /** Name of a float constant, row-major over `shape` (a scalar by default). */
-  floats(values: ArrayLike<number>, shape?: readonly number[]): string;
+  /** Name of a float constant, row-major over `shape` (a scalar by default), rounded to `dtype` (float32 by default). */
+  floats(values: ArrayLike<number>, shape?: readonly number[], dtype?: FloatDType): string;
 }
 
 /** Everything the engine knows of one operator. */
@@ -76,6 +81,11 @@ export interface OpDefinition<A> {
   readonly aliases?: true;
   /** Bytes that it needs while it runs, beside its inputs and outputs; absent: none to speak of. */
   scratch?(attributes: A): number;
+  /**
+   * In what a mixed-precision graph computes it: "half" where speed is to be had and sums are kept in more bits inside, "float" where 16 bits
+   * lose too much. Absent: in what its inputs come in.
+   */
+  readonly precision?: "half" | "float";
   /** Types of the outputs; throws through {@link shapeError} where the inputs do not fit. */
   infer(inputs: readonly Value[], attributes: A): readonly TensorType[];
   /** The same by other operators, where the target computes those faster; absent or undefined: as it is. */

@@ -1,12 +1,15 @@
 import { SpinError } from "../errors.js";
 import { blockSize } from "../graph/block-size.js";
 import { gradients } from "../graph/gradient.js";
+import { inMixedPrecision } from "../graph/mixed-precision.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
+import { input, mul } from "../graph/ops/index.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
-import { bytesOf, type Shape, sizeOf, type Value } from "../graph/value.js";
+import { bytesOf, type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
 import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
 import { chooseSegments } from "./choose-segments.js";
 import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
+import { LossScale } from "./loss-scale.js";
 import { Parameters } from "./parameters.js";
 
 /** A loss to descend, with values to report beside it. */
@@ -22,6 +25,9 @@ export interface UpdateOptions extends AdamWOptions {
 
 /** What an update did. */
 export interface UpdateResult {
+  /** Factor of the loss in this step, and updates left out so far, this one perhaps among them; float16 alone has them. */
+  readonly lossScale?: number;
+  readonly skippedUpdates?: number;
   /** Global norm of the mean gradient, before clipping. */
   readonly gradientNorm: number;
   /** Euclidean norm of the weights' change. */
@@ -37,7 +43,11 @@ export type Outputs = Readonly<Record<string, Float32Array>>;
 export interface TrainingOptions extends SessionOptions, EmitOptions {
   /** What the weights that are trained, their gradients and moments, and the graph's values may take together, in MiB; no limit where absent. */
   readonly memoryBudgetMb?: number;
+  /** What products are computed in; weights, moments and sums stay float32. float32 where nothing is said. */
+  readonly precision?: TrainingPrecision;
 }
+
+export type TrainingPrecision = "float32" | HalfDType;
 
 export interface StepResult extends UpdateResult {
   /** Per micro-batch. */
@@ -47,6 +57,7 @@ export interface StepResult extends UpdateResult {
 const GRADIENT = "gradient:";
 /** Weights, gradients, a micro-batch's gradients, and both moments. */
 const FLAT_BUFFERS = 5;
+const LOSS_SCALE = "loss_scale";
 
 /**
  * A trainable graph: forward and backward in one ONNX model, weights and moments in flat buffers outside it, so that
@@ -62,10 +73,17 @@ export class Training {
   readonly #compileForward: () => Promise<Session>;
   #forward: Session | undefined;
   #partial: FlatTensors | undefined;
+  readonly #lossScale: LossScale | undefined;
   /** Micro-batches in the sum of gradients. */
   #added = 0;
 
-  private constructor(session: Session, shapes: ReadonlyMap<string, Shape>, compileForward: () => Promise<Session>) {
+  private constructor(
+    session: Session,
+    shapes: ReadonlyMap<string, Shape>,
+    compileForward: () => Promise<Session>,
+    lossScale: LossScale | undefined,
+  ) {
+    this.#lossScale = lossScale;
     this.#session = session;
     this.#compileForward = compileForward;
     this.shapes = shapes;
@@ -81,15 +99,18 @@ export class Training {
   static async create(
     build: (p: Parameters) => Objective,
     initial: (name: string, shape: Shape) => Promise<Float32Array> | Float32Array,
-    { external, memoryBudgetMb, ...options }: TrainingOptions = {},
+    { external, precision = "float32", memoryBudgetMb, ...options }: TrainingOptions = {},
   ): Promise<Training> {
     const p = new Parameters();
-    const { loss, outputs } = build(p);
+    const { loss, outputs } = inPrecision(build(p), precision);
+    const lossScale = precision === "float16" ? new LossScale() : undefined;
     const trained = [...p.all()].filter(([name]) => external?.(name) === undefined);
     const values = trained.map(([, value]) => value);
-    const block = (options.device ?? "cpu") === "cpu" ? await blockSize() : undefined;
+    const isPlain = (options.device ?? "cpu") === "cpu" && precision === "float32";
+    const block = isPlain ? await blockSize() : undefined;
+    const descended = lossScale === undefined ? loss : mul(loss, input(LOSS_SCALE, []));
     const write = (segments: number) => {
-      const grads = gradients(loss, values, { segments });
+      const grads = gradients(descended, values, { segments });
       const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
       return emitModel({ loss, ...outputs, ...named }, { external, block });
     };
@@ -97,7 +118,7 @@ export class Training {
     const session = await Session.create(model, { ...options, freesBuffers: segments > 1 });
     const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
-    const training = new Training(session, shapes, compileForward);
+    const training = new Training(session, shapes, compileForward, lossScale);
     for (const [name, view] of training.weights.views) {
       const values = await initial(name, training.shapes.get(name)!);
       if (values.length !== view.length) {
@@ -128,7 +149,8 @@ export class Training {
     if (this.#added > 0) this.#partial ??= flatTensors(this.shapes);
     const target = this.#added === 0 ? this.#gradients : this.#partial!;
     const into = Object.fromEntries([...target.views].map(([name, view]) => [GRADIENT + name, view]));
-    const all = await this.#session.run({ ...Object.fromEntries(this.weights.views), ...feeds }, into);
+    const scale = this.#lossScale && { [LOSS_SCALE]: Float32Array.of(this.#lossScale.factor) };
+    const all = await this.#session.run({ ...Object.fromEntries(this.weights.views), ...feeds, ...scale }, into);
     if (this.#added > 0) addInto(this.#gradients.data, target.data);
     this.#added += 1;
     return Object.fromEntries(Object.entries(all).filter(([name]) => !name.startsWith(GRADIENT)));
@@ -141,20 +163,24 @@ export class Training {
   }
 
   /**
-   * Updates the weights by the mean gradient of the micro-batches added since the last update.
+   * Updates the weights by the mean gradient of the micro-batches added since the last update; in float16, where it overflowed, leaves them.
    * @throws SpinError "diverged" where that gradient is not finite; the weights are left as they are.
    */
   update(options: UpdateOptions): UpdateResult {
     const count = this.#added;
     this.#added = 0;
-    const gradientNorm = this.optimizer.gradientNorm() / count;
+    const lossScale = this.#lossScale?.factor ?? 1;
+    const gradientNorm = this.optimizer.gradientNorm() / (count * lossScale);
+    const isUsable = this.#lossScale?.note(gradientNorm);
+    const scaling = this.#lossScale && { lossScale, skippedUpdates: this.#lossScale.skipped };
+    if (isUsable === false) return { gradientNorm, updateNorm: 0, ...scaling };
     if (!Number.isFinite(gradientNorm)) {
       const remedy = "lower the learning rate or the objective's weight";
       throw new SpinError("diverged", `the gradient's norm is ${gradientNorm}`, { remedy });
     }
-    const scale = clipFactor(gradientNorm, options.maxNorm) / count;
+    const scale = clipFactor(gradientNorm, options.maxNorm) / (count * lossScale);
     const updateNorm = this.optimizer.update(this.weights.data, this.#gradients.data, options, scale);
-    return { gradientNorm, updateNorm };
+    return { gradientNorm, updateNorm, ...scaling };
   }
 
   /** Gradients of the last step, before clipping: the sum over its micro-batches. */
@@ -166,6 +192,14 @@ export class Training {
     await this.#session.release();
     await this.#forward?.release();
   }
+}
+
+/** The objective with its products in 16 bits, where that is asked for. */
+function inPrecision({ loss, outputs }: Objective, precision: TrainingPrecision): Objective {
+  if (precision === "float32") return { loss, outputs };
+  const names = Object.keys(outputs);
+  const [rounded, ...others] = inMixedPrecision([loss, ...Object.values(outputs)], precision);
+  return { loss: rounded!, outputs: Object.fromEntries(names.map((name, i) => [name, others[i]!])) };
 }
 
 function addInto(sum: Float32Array, values: Float32Array): void {

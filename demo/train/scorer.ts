@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { float16ToFloat32, float32ToFloat16 } from "../../core/checkpoint/float-formats.js";
+import { float16ToFloat32, float32ToFloat16 } from "../../core/float-formats.js";
 import type { Shape } from "../../core/graph/value.js";
 import { parseClipConfig } from "../../core/models/clip/config.js";
 import { cutVocabulary, writeClipTokenizer } from "../../core/models/clip/cut-vocabulary.js";

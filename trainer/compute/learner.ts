@@ -1,4 +1,6 @@
-import type { Manifest } from "../../core/checkpoint/manifest.js";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Manifest, TRAINING_STATE_FOLDER } from "../../core/checkpoint/manifest.js";
 import { type ModelFolder, openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import {
   type PipelineCheckpoint,
@@ -6,6 +8,7 @@ import {
   type WeightsDtype,
 } from "../../core/checkpoint/pipeline-checkpoint.js";
 import { roundingNorm } from "../../core/checkpoint/rounding.js";
+import { writeSafetensors } from "../../core/checkpoint/write-safetensors.js";
 import {
   buildObjective,
   type Denoise,
@@ -15,9 +18,19 @@ import {
 import { addTrajectories } from "../../core/diffusion/objectives/spin-exact.js";
 import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
+import type { Shape } from "../../core/graph/value.js";
 import { loadClipTokenizer } from "../../core/models/clip/tokenizer.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
-import type { Feeds, Outputs, Training, TrainingOptions, UpdateOptions, UpdateResult } from "../../core/nn/training.js";
+import { MovingAverage } from "../../core/nn/ema.js";
+import type {
+  Feeds,
+  Outputs,
+  Training,
+  TrainingOptions,
+  TrainingPrecision,
+  UpdateOptions,
+  UpdateResult,
+} from "../../core/nn/training.js";
 import { addedWidths } from "../../core/runtime/conditions.js";
 import { createUnetTraining } from "../../core/runtime/unet-training.js";
 import { cancelled } from "../../core/runtime/worker-host.js";
@@ -46,6 +59,10 @@ export interface BuildOptions {
   readonly objective: ObjectiveForm;
   readonly shapes: ObjectiveShapes;
   readonly session: Pick<TrainingOptions, "threads" | "device" | "memoryBudgetMb">;
+  /** What products are computed in; float32 where nothing is said. */
+  readonly precision?: TrainingPrecision;
+  /** Publishes moving averages of what is trained, with this decay. */
+  readonly emaDecay?: number;
   /** Trains an adapter in place of all weights. */
   readonly adapter?: AdapterOptions;
 }
@@ -77,6 +94,7 @@ export class Learner {
   #adapter: Adapter | undefined;
   /** Length of the way from θ_k, step by step. */
   #travelled = 0;
+  #average: MovingAverage | undefined;
 
   private constructor(model: ModelFolder, facts: ModelFacts) {
     this.#model = model;
@@ -101,11 +119,16 @@ export class Learner {
   }
 
   /** Makes the graph and reads the weights. @throws SpinError as `Adapter.start` and `createUnetTraining` */
-  async build({ objective: form, shapes, session, adapter }: BuildOptions): Promise<void> {
+  async build({ objective: form, shapes, session, adapter, precision, emaDecay }: BuildOptions): Promise<void> {
     this.#adapter = adapter && (await Adapter.start(this.#model.path, adapter));
     const network = requireComponent(this.#adapter?.model ?? this.#model, "unet");
     const objective = (denoise: Denoise) => buildObjective(form, denoise, shapes);
-    this.#training = await createUnetTraining(network, objective, { session, lora: this.#adapter?.initial });
+    this.#training = await createUnetTraining(network, objective, {
+      session,
+      precision,
+      lora: this.#adapter?.initial,
+    });
+    if (emaDecay !== undefined) this.#average = new MovingAverage(this.#training.weights.views, emaDecay);
   }
 
   /** Adds a micro-batch to the step at hand. */
@@ -135,15 +158,18 @@ export class Learner {
   update(options: UpdateOptions): UpdateResult {
     const result = this.#built().update(options);
     this.#travelled += result.updateNorm;
+    // What was left out is no update.
+    if (result.updateNorm > 0) this.#average?.update(this.#built().weights.views);
     return result;
   }
 
   /**
-   * Writes θ as a checkpoint beside the unchanged parts of θ_k's folder: an adapter's weights merged, and the adapter too.
+   * Writes θ, or its moving average with θ itself among the training state, as a checkpoint beside the unchanged parts of θ_k's folder: an adapter's weights merged, and the adapter too.
    * @throws SpinError "precondition" where θ is still θ_k, and as `savePipelineCheckpoint`
    */
   async save(target: string, dtype: WeightsDtype, extra: PipelineCheckpoint["extra"]): Promise<SavedWeights> {
-    const weights = this.#built().weights.views;
+    const raw = this.#built().weights.views;
+    const weights = this.#average?.views ?? raw;
     const adapter = this.#adapter;
     const { weights: latest } = requireComponent(this.#model, "unet");
     if (this.#travelled === 0 || (await adapter?.differs(weights, latest)) === false) {
@@ -151,8 +177,17 @@ export class Learner {
         remedy: "a warm-up makes the first step's learning rate 0: take more steps or a higher rate",
       });
     }
+    const withRaw = async (folder: string): Promise<void> => {
+      await extra?.(folder);
+      if (this.#average !== undefined) await writeRawWeights(folder, raw, this.#built().shapes);
+    };
     if (adapter === undefined) {
-      const manifest = await savePipelineCheckpoint(target, { base: this.#model, unet: weights, dtype, extra });
+      const manifest = await savePipelineCheckpoint(target, {
+        base: this.#model,
+        unet: weights,
+        dtype,
+        extra: withRaw,
+      });
       const rounded = dtype === "source" ? roundingNorm(latest, weights) : 0;
       return { manifest, roundingShare: rounded / this.#travelled };
     }
@@ -162,7 +197,7 @@ export class Learner {
       dtype: "F32", // A and B are what is trained: the next iteration begins with exactly what is merged here
       extra: async (folder) => {
         await adapter.write(folder, weights);
-        await extra?.(folder);
+        await withRaw(folder);
       },
     });
     return { manifest, roundingShare: 0 };
@@ -178,4 +213,17 @@ export class Learner {
     if (this.#training === undefined) throw new SpinError("internal", "the training graph is not built");
     return this.#training;
   }
+}
+
+/** Where a checkpoint of averages keeps the weights that training itself has reached. */
+const RAW_WEIGHTS = join(TRAINING_STATE_FOLDER, "raw_weights.safetensors");
+
+async function writeRawWeights(
+  folder: string,
+  weights: Training["weights"]["views"],
+  shapes: ReadonlyMap<string, Shape>,
+): Promise<void> {
+  await mkdir(join(folder, TRAINING_STATE_FOLDER), { recursive: true });
+  const entries = [...weights].map(([name, data]) => ({ name, dtype: "F32" as const, shape: shapes.get(name)!, data }));
+  await writeSafetensors(join(folder, RAW_WEIGHTS), entries, { format: "pt" });
 }

@@ -1,4 +1,4 @@
-import type { Value } from "../value.js";
+import type { FloatDType, Value } from "../value.js";
 import { add, mul } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
@@ -40,7 +40,7 @@ export function headGradients(
   scoresAtOnce = SCORES_AT_ONCE,
 ): HeadGradients {
   const [heads, n, m] = [q.shape[0]!, q.shape[1]!, k.shape[1]!];
-  const one = expand(constant([1], [1, 1, 1]), [heads, m, 1]);
+  const one = expand(constant([1], [1, 1, 1], v.dtype as FloatDType), [heads, m, 1]);
   const parts = { q, k, g, v: concat([v, one], 2) };
   const together = largestDivisor(heads, scoresAtOnce / (n * m));
   if (together === heads) return gradientsOf(parts, scale, mask);
@@ -68,7 +68,7 @@ export function headGradients(
 /** Of one head, `queries` of them at a time; dK and dV are summed up. */
 function queryBlocks({ q, k, v, g }: HeadParts, queries: number, scale: number): HeadGradients {
   const blocks = (x: Value) => reshape(x, [x.shape[0]! / queries, queries, x.shape[1]!]);
-  const zeros = (x: Value) => expand(constant([0], [1, 1]), x.shape);
+  const zeros = (x: Value) => expand(constant([0], [1, 1], x.dtype as FloatDType), x.shape);
   const { states, outputs } = scan(
     { states: [zeros(k), zeros(v)], over: [blocks(q), blocks(g)], fixed: [k, v] },
     ([dk, dv], [q, g], [k, v]) => {

@@ -13,6 +13,7 @@ interface AttentionAttributes {
 
 const ATTENTION: OpDefinition<AttentionAttributes> = {
   name: "attention",
+  precision: "half",
   infer: (inputs, { heads }) => {
     const [q, k, v, mask] = inputs;
     const [batch, n, width] = q!.shape as [number, number, number];

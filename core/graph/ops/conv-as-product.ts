@@ -1,4 +1,4 @@
-import type { Value } from "../value.js";
+import type { FloatDType, Value } from "../value.js";
 import { add } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
@@ -57,18 +57,19 @@ function tapsFirst(weight: Value): Value {
 /** [K, C, R, S] to [K, R·S·C]. */
 function tapsInRows(weight: Value): Value {
   const [k, c, r, s] = weight.shape as [number, number, number, number];
-  return reshape(matmul(identity(r * s), reshape(weight, [k, c, r * s]), { transposeB: true }), [k, r * s * c]);
+  return reshape(matmul(identity(r * s, weight), reshape(weight, [k, c, r * s]), { transposeB: true }), [k, r * s * c]);
 }
 
 /** [K, R·S·C] to [K, C, R, S]. */
 export function fromTapsInRows(rows: Value, [k, c, r, s]: readonly [number, number, number, number]): Value {
-  return reshape(matmul(reshape(rows, [k, r * s, c]), identity(r * s), { transposeA: true }), [k, c, r, s]);
+  return reshape(matmul(reshape(rows, [k, r * s, c]), identity(r * s, rows), { transposeA: true }), [k, c, r, s]);
 }
 
-const identity = (n: number): Value =>
+const identity = (n: number, { dtype }: Value): Value =>
   constant(
     Float32Array.from({ length: n * n }, (_, i) => +(i % (n + 1) === 0)),
     [n, n],
+    dtype as FloatDType,
   );
 
 /**

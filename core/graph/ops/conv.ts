@@ -21,6 +21,7 @@ interface ConvAttributes {
 
 const CONV: OpDefinition<ConvAttributes> = {
   name: "conv",
+  precision: "half",
   infer: (inputs, { stride, padding: [top, left, bottom, right], dilation }) => {
     const [x, weight, bias] = inputs;
     const fits = x!.shape.length === 4 && weight!.shape.length === 4 && x!.shape[1] === weight!.shape[1];
@@ -106,6 +107,7 @@ interface ConvTransposeAttributes {
 /** dx of a convolution: ONNX's transposed one, or at stride 1 a convolution of g with the rotated weight, which is faster. */
 const CONV_TRANSPOSE: OpDefinition<ConvTransposeAttributes> = {
   name: "convTranspose",
+  precision: "half",
   infer: ([g, weight], { size }) => [{ shape: [g!.shape[0]!, weight!.shape[1]!, ...size], dtype: g!.dtype }],
   lower: ([g, weight], { stride, padding, size }, { isFed, block }) => {
     if (stride !== 1) return undefined;

@@ -1,11 +1,20 @@
 import { float } from "../emitter.js";
-import { apply, type GradientRule, type OpDefinition, type Shape, shapeError, type Value } from "../value.js";
+import {
+  apply,
+  type FloatDType,
+  type GradientRule,
+  type OpDefinition,
+  type Shape,
+  shapeError,
+  type Value,
+} from "../value.js";
 import { scalar } from "./leaf.js";
 
 type None = Record<never, never>;
 type UnaryRule = (g: Value, x: Value, y: Value) => Value;
 
-const unaryDefinition = (onnx: string, rule: UnaryRule): OpDefinition<None> => ({
+const unaryDefinition = (onnx: string, rule: UnaryRule, precision?: "float"): OpDefinition<None> => ({
+  precision,
   name: onnx.toLowerCase(),
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   emit: (e, inputs) => e.node(onnx, inputs),
@@ -32,10 +41,11 @@ function broadcast(op: string, a: Value, b: Value): Shape {
 }
 
 const unary = (definition: OpDefinition<None>) => (x: Value) => apply(definition, [x], {})[0]!;
-/** Numbers stand for scalars, so that formulas read as formulas. */
+/** Numbers stand for scalars of the other side's type, so that formulas read as formulas. */
 const binary = (definition: OpDefinition<None>) => (a: Value | number, b: Value | number) =>
-  apply(definition, [toValue(a), toValue(b)], {})[0]!;
-const toValue = (x: Value | number) => (typeof x === "number" ? scalar(x) : x);
+  apply(definition, [toValue(a, b), toValue(b, a)], {})[0]!;
+const toValue = (x: Value | number, beside: Value | number) =>
+  typeof x === "number" ? scalar(x, typeof beside === "number" ? undefined : (beside.dtype as FloatDType)) : x;
 
 // Gradients keep the output's shape here; the walker sums them back over what was broadcast.
 export const add = binary(binaryDefinition("Add", ([g]) => [g, g])); // d(a+b) = da + db
@@ -50,14 +60,14 @@ export const div = binary(
 );
 
 export const neg = unary(unaryDefinition("Neg", (g) => neg(g))); // d(−x) = −dx
-export const exp = unary(unaryDefinition("Exp", (g, _x, y) => mul(g, y))); // d(eˣ) = eˣ dx
-export const log = unary(unaryDefinition("Log", (g, x) => div(g, x))); // d(ln x) = dx/x
+export const exp = unary(unaryDefinition("Exp", (g, _x, y) => mul(g, y), "float")); // d(eˣ) = eˣ dx
+export const log = unary(unaryDefinition("Log", (g, x) => div(g, x), "float")); // d(ln x) = dx/x
 export const sqrt = unary(unaryDefinition("Sqrt", (g, _x, y) => div(mul(g, 0.5), y))); // d(√x) = dx/(2√x)
-export const sin = unary(unaryDefinition("Sin", (g, x) => mul(g, cos(x)))); // d sin x = cos x dx
-export const cos = unary(unaryDefinition("Cos", (g, x) => neg(mul(g, sin(x))))); // d cos x = −sin x dx
+export const sin = unary(unaryDefinition("Sin", (g, x) => mul(g, cos(x)), "float")); // d sin x = cos x dx
+export const cos = unary(unaryDefinition("Cos", (g, x) => neg(mul(g, sin(x))), "float")); // d cos x = −sin x dx
 export const sigmoid = unary(unaryDefinition("Sigmoid", (g, _x, y) => mul(g, mul(y, sub(1, y))))); // dσ = σ(1−σ) dx
 export const tanh = unary(unaryDefinition("Tanh", (g, _x, y) => mul(g, sub(1, mul(y, y))))); // d tanh = (1−tanh²) dx
-export const softplus = unary(unaryDefinition("Softplus", (g, x) => mul(g, sigmoid(x)))); // d ln(1+eˣ) = σ(x) dx
+export const softplus = unary(unaryDefinition("Softplus", (g, x) => mul(g, sigmoid(x)), "float")); // d ln(1+eˣ) = σ(x) dx
 // d erf(x) = 2/√π e^{−x²} dx
 export const erf = unary(unaryDefinition("Erf", (g, x) => mul(g, mul(2 / Math.sqrt(Math.PI), exp(neg(mul(x, x)))))));
 
@@ -108,6 +118,7 @@ interface ClipAttributes {
 }
 
 const CLIP: OpDefinition<ClipAttributes> = {
+  precision: "float",
   name: "clip",
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   emit: (e, [x], { attributes: { min, max } }) => e.node("Clip", [x!, e.floats([min]), e.floats([max])]),
@@ -119,6 +130,7 @@ const CLIP: OpDefinition<ClipAttributes> = {
 export const clip = (x: Value, min: number, max: number): Value => apply(CLIP, [x], { min, max })[0]!;
 
 const EQUAL_MASK: OpDefinition<None> = {
+  precision: "float",
   name: "equalMask",
   infer: ([a, b]) => [{ shape: broadcast("equalMask", a!, b!), dtype: a!.dtype }],
   emit: (e, inputs) => e.node("Cast", e.node("Equal", inputs), { to: { int: 1 } }),

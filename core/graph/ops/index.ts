@@ -1,5 +1,6 @@
 /** All operators. Primitives have rules of their own; what is made of them needs none. */
 export * from "./attention.js";
+export * from "./cast.js";
 export * from "./conv.js";
 export type { Padding } from "./conv-as-product.js";
 export * from "./elementwise.js";

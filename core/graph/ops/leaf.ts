@@ -1,5 +1,5 @@
 import { SpinError } from "../../errors.js";
-import { apply, type DType, type OpDefinition, type Shape, sizeOf, type Value } from "../value.js";
+import { apply, type DType, type FloatDType, type OpDefinition, type Shape, sizeOf, type Value } from "../value.js";
 
 export interface LeafAttributes {
   readonly name: string;
@@ -32,30 +32,31 @@ export function parameter(name: string, shape: Shape): Value {
 
 export interface ConstantAttributes {
   readonly shape: Shape;
-  readonly dtype: "float32" | "int64";
+  readonly dtype: FloatDType | "int64";
   readonly data: ArrayLike<number>;
 }
 
-const CONSTANT: OpDefinition<ConstantAttributes> = {
+/** Definition of fixed tensors. */
+export const CONSTANT: OpDefinition<ConstantAttributes> = {
   name: "constant",
   infer: (_, { shape, dtype }) => [{ shape, dtype }],
   emit: (e, _inputs, { attributes: { data, dtype, shape } }) => [
-    dtype === "int64" ? e.ints(Array.from(data)) : e.floats(data, shape),
+    dtype === "int64" ? e.ints(Array.from(data)) : e.floats(data, shape, dtype),
   ],
   gradient: () => [],
 };
 
-/** A fixed tensor, row-major; `data.length` must be the shape's size. */
-export function constant(data: ArrayLike<number>, shape: Shape = [data.length]): Value {
+/** A fixed tensor, row-major, rounded to `dtype`; `data.length` must be the shape's size. */
+export function constant(data: ArrayLike<number>, shape: Shape = [data.length], dtype: FloatDType = "float32"): Value {
   if (data.length !== sizeOf(shape)) {
     throw new SpinError("internal", `constant: ${data.length} values for the shape [${shape.join(", ")}]`);
   }
-  return apply(CONSTANT, [], { shape, dtype: "float32", data })[0]!;
+  return apply(CONSTANT, [], { shape, dtype, data })[0]!;
 }
 
 /** A fixed scalar. */
-export function scalar(value: number): Value {
-  return constant([value], []);
+export function scalar(value: number, dtype?: FloatDType): Value {
+  return constant([value], [], dtype);
 }
 
 /** A fixed vector of indices. */

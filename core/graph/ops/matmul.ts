@@ -14,6 +14,7 @@ type MatmulAttributes = Required<MatmulOptions>;
 
 const MATMUL: OpDefinition<MatmulAttributes> = {
   name: "matmul",
+  precision: "half",
   needsNoConstants: true,
   infer: ([a, b], { transposeA, transposeB }) => {
     const [rows, inner] = matrix(a!, transposeA);

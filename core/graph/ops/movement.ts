@@ -1,5 +1,5 @@
 import { int } from "../emitter.js";
-import { apply, type OpDefinition, type Shape, shapeError, sizeOf, type Value } from "../value.js";
+import { apply, type FloatDType, type OpDefinition, shapeError, sizeOf, type Value } from "../value.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
 import { expand } from "./reduce.js";
@@ -51,17 +51,18 @@ export const SPLIT: OpDefinition<SplitAttributes> = {
   // the parts' gradients side by side, zeros for a part that is not used
   gradient: (g, { outputs, attributes: { axis } }) => [
     concat(
-      outputs.map((part, i) => g[i] ?? zeros(part.shape)),
+      outputs.map((part, i) => g[i] ?? zeros(part)),
       axis,
     ),
   ],
 };
 
-const zeros = (shape: Shape): Value =>
+const zeros = ({ shape, dtype }: Value): Value =>
   expand(
     constant(
       [0],
       shape.map(() => 1),
+      dtype as FloatDType,
     ),
     shape,
   );

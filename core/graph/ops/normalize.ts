@@ -6,6 +6,7 @@ import { reshape } from "./reshape.js";
 
 const NORMALIZE: OpDefinition<{ readonly epsilon: number }> = {
   name: "normalize",
+  precision: "float",
   infer: ([x]) => {
     if (x!.shape.length < 2) throw shapeError("normalize", [x!], "at least two axes");
     const statistic = { shape: [...x!.shape.slice(0, -1), 1], dtype: x!.dtype };
@@ -33,6 +34,7 @@ interface GroupNormAttributes {
 
 const GROUP_NORM: OpDefinition<GroupNormAttributes> = {
   name: "groupNorm",
+  precision: "float",
   infer: (inputs, { groups }) => {
     const [x, weight, bias] = inputs;
     const [batch, channels] = x!.shape as [number, number];
@@ -87,6 +89,7 @@ export const groupNorm = (x: Value, weight: Value, bias: Value, groups: number, 
 
 const LAYER_NORM: OpDefinition<{ readonly epsilon: number }> = {
   name: "layerNorm",
+  precision: "float",
   infer: (inputs) => {
     const [x, weight, bias] = inputs;
     const width = x!.shape.at(-1);

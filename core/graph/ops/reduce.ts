@@ -10,6 +10,7 @@ interface ReduceAttributes {
 
 const REDUCE_SUM: OpDefinition<ReduceAttributes> = {
   name: "reduceSum",
+  precision: "float",
   infer: ([x], { axes }) => {
     if (axes.some((axis) => axis < 0 || axis >= x!.shape.length)) throw shapeError("reduceSum", [x!], `axes ${axes}`);
     return [{ shape: x!.shape.map((extent, i) => (axes.includes(i) ? 1 : extent)), dtype: x!.dtype }];
@@ -26,6 +27,7 @@ export function reduceSum(x: Value, axes: readonly number[]): Value {
 
 const REDUCE_MEAN: OpDefinition<ReduceAttributes> = {
   name: "reduceMean",
+  precision: "float",
   infer: REDUCE_SUM.infer,
   emit: (e, [x], { attributes: { axes } }) => e.node("ReduceMean", [x!, e.ints(axes)], { keepdims: int(1) }),
   // d mean = Σ dx / n: scaled before it spreads, while it is small
@@ -77,6 +79,7 @@ export function sumTo(g: Value, shape: Shape): Value {
 
 const SOFTMAX: OpDefinition<Record<never, never>> = {
   name: "softmax",
+  precision: "float",
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   emit: (e, inputs) => e.node("Softmax", inputs, { axis: int(-1) }),
   // dx = y (g − Σ gy)

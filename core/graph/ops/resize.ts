@@ -1,5 +1,5 @@
 import { int, ints } from "../emitter.js";
-import { apply, type OpDefinition, shapeError, type Value } from "../value.js";
+import { apply, type FloatDType, type OpDefinition, shapeError, type Value } from "../value.js";
 import { mul } from "./elementwise.js";
 import { constant } from "./leaf.js";
 import { matmul } from "./matmul.js";
@@ -25,7 +25,7 @@ const UPSAMPLE: OpDefinition<ResizeAttributes> = {
     const [, , h, w] = x!.shape as [number, number, number, number];
     const factor = size[0] / h;
     if (Number.isInteger(factor) && size[1] === w * factor) return [mul(averagePool(g!, factor), factor * factor)];
-    return [matmul(matmul(copies(h, size[0]), g!, { transposeA: true }), copies(w, size[1]))];
+    return [matmul(matmul(copies(h, size[0], g!), g!, { transposeA: true }), copies(w, size[1], g!))];
   },
 };
 
@@ -33,10 +33,10 @@ const UPSAMPLE: OpDefinition<ResizeAttributes> = {
 export const upsampleNearest = (x: Value, size: readonly [number, number]): Value => apply(UPSAMPLE, [x], { size })[0]!;
 
 /** [to, from]: 1 where target pixel i copies source pixel j. */
-function copies(from: number, to: number): Value {
+function copies(from: number, to: number, { dtype }: Value): Value {
   const table = new Float32Array(to * from);
   for (let i = 0; i < to; i++) table[i * from + Math.floor((i * from) / to)] = 1;
-  return constant(table, [to, from]);
+  return constant(table, [to, from], dtype as FloatDType);
 }
 
 const AVERAGE_POOL: OpDefinition<{ readonly factor: number }> = {
