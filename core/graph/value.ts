@@ -121,7 +121,7 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
-const ELEMENT_BYTES: Readonly<Record<DType, number>> = { float32: 4, float16: 2, int64: 8, bool: 1 };
+const ELEMENT_BYTES: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bfloat16: 2, int64: 8, bool: 1 };
 
 /** Bytes that values take together. */
 export function bytesOf(types: readonly TensorType[]): number {
