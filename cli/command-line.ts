@@ -8,6 +8,7 @@ import { evaluateCommand } from "./evaluate/command.js";
 import { usageError, writeFailure } from "./failure.js";
 import { keysCommand } from "./keys/command.js";
 import { loraCommand } from "./lora/command.js";
+import { planCommand } from "./plan/command.js";
 import { callerOptions, useCallerFlags } from "./remote/caller.js";
 import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
@@ -53,6 +54,7 @@ function createProgram(asJson: boolean): Command {
   const commands = [
     sampleCommand(),
     runCommand(),
+    planCommand(),
     evaluateCommand(),
     compareCommand(),
     reportCommand(),

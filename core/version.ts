@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
+import { PROJECT_ROOT } from "./project-root.js";
 
-/** Version of this program, from its package.json: one folder up from the sources, two from what is compiled. */
+/** Version of this program, from its package.json. */
 export const VERSION: string = readVersion();
 
 function readVersion(): string {
-  const [file] = ["../package.json", "../../package.json"]
-    .map((path) => new URL(path, import.meta.url))
-    .filter((url) => existsSync(url));
-  return file === undefined ? "unknown" : (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+  const file = `${PROJECT_ROOT}package.json`;
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version : "unknown";
 }

@@ -68,6 +68,7 @@ function benchmark(name: BenchmarkName): Command {
         .default("evaluated"),
     )
     .option("--lora <rank>", "step, iteration: train a LoRA on the attention projections", wholeNumber(1, 4096))
+    .option("--latents <side>", "height and width of the latents; default: the model's own", wholeNumber(1, 1024))
     .option("--tokens <count>", "length of the text states", wholeNumber(1, 4096), 77)
     .option("--repeats <count>", "measured repetitions", wholeNumber(1, 10_000), repeats)
     .addOption(new Option("--device <name>", `where it computes: ${DEVICE_FORMS}`).default("cpu").env("DEVICE"))

@@ -19,6 +19,8 @@ export interface BenchSettings {
   readonly inputs: "latents" | "pictures";
   /** w of classifier-free guidance in sampling; 1: none. */
   readonly guidance: number;
+  /** Height and width of the latents; default: those that the model was made for. */
+  readonly latents?: number;
   /** Length of the text states. */
   readonly tokens: number;
   /** Measured repetitions, after one that is not. */

@@ -27,13 +27,14 @@ export interface Subject {
 }
 
 /** Opens a folder with `unet/` and `scheduler/` in it, whatever else it holds. */
-export async function openSubject({ model, threads, device, tokens }: BenchSettings): Promise<Subject> {
+export async function openSubject({ model, threads, device, tokens, latents }: BenchSettings): Promise<Subject> {
   const load = (profilePrefix?: string) => Pipeline.load(model, { threads, device, profilePrefix });
   const opened = (await load()).model;
   const unet = requireComponent(opened, "unet");
-  const { inChannels, sampleSize, crossAttentionDim, textTime } = unet.config;
+  const { inChannels, crossAttentionDim, textTime } = unet.config;
+  const sampleSize = latents ?? unet.config.sampleSize;
   if (sampleSize === undefined) {
-    const remedy = "set sample_size to the height of its latents";
+    const remedy = "set sample_size to the height of its latents, or say --latents";
     throw new SpinError("invalid", `${unet.folder} does not say for which size it was made`, {
       field: "sample_size",
       remedy,

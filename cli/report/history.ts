@@ -14,6 +14,8 @@ export interface TrainingHistory {
   readonly lineage: readonly LineageEntry[];
   /** Steps of the iterations that ended with an evaluated checkpoint or one that such a checkpoint came from. */
   readonly curves: readonly TrainingCurve[];
+  /** Labels of what iterations ended with, by their identifiers. */
+  readonly labels: ReadonlyMap<string, string>;
 }
 
 /** Asks a trainer where the checkpoints of an evaluation come from, through all that lie between them and their bases. */
@@ -29,6 +31,7 @@ export async function trainingHistory(trainer: RpcChannel, { results }: Evaluati
   }
   const lineage: LineageEntry[] = [];
   const curves: TrainingCurve[] = [];
+  const labels = new Map<string, string>();
   for (const digest of wanted) {
     const source = sources.get(digest);
     if (source === undefined) {
@@ -49,12 +52,14 @@ export async function trainingHistory(trainer: RpcChannel, { results }: Evaluati
       runId: run.runId,
     });
     // An intermediate checkpoint's steps are among those of the iteration's end.
-    if (isFinal) curves.push({ label, steps: await stepsOf(trainer, iteration) });
+    if (!isFinal) continue;
+    labels.set(iteration.iterationId, label);
+    curves.push({ label, steps: await stepsOf(trainer, iteration) });
   }
   const order = new Map(results.map(({ checkpointDigest }, i) => [checkpointDigest, i]));
   const rank = ({ checkpointDigest, totalSteps }: LineageEntry) => order.get(checkpointDigest) ?? totalSteps;
   lineage.sort((a, b) => Number(a.runId !== "") - Number(b.runId !== "") || rank(a) - rank(b));
-  return { lineage, curves };
+  return { lineage, curves, labels };
 }
 
 interface Source {

@@ -46,6 +46,11 @@ test("generators that say which they are have a lane each", () => {
   expect(lanes.map(({ name }) => name)).toEqual(["generator a", "generator b"]);
 });
 
+test("an iteration whose label is known goes by it", () => {
+  const iteration = span("iteration", "t", 0, 10, { "spin.iteration": "it", "spin.iteration.number": 1 });
+  expect(timelineOf([iteration], new Map([["it", "spin-2"]])).lanes[0]!.spans[0]!.label).toBe("spin-2");
+});
+
 test("a trace without such work is an empty timeline", () => {
   expect(timelineOf([])).toEqual({ seconds: 0, lanes: [] });
 });

@@ -21,11 +21,13 @@ const DRAWN: Readonly<Record<string, { readonly lane: string; readonly kind: str
 /**
  * A timeline out of the spans of generators, trainer and evaluator. Lanes: stages, then each service's work; several
  * generators have a lane each where their traces tell them apart by `service.instance.id`.
+ *
+ * @param labels of iterations by their identifiers; others go by their numbers
  */
-export function timelineOf(spans: readonly Span[]): Timeline {
+export function timelineOf(spans: readonly Span[], labels: ReadonlyMap<string, string> = new Map()): Timeline {
   const drawn = spans.flatMap((span) => {
     const how = DRAWN[span.name];
-    return how === undefined ? [] : [{ ...how, lane: laneOf(how.lane, span), label: labelOf(span), span }];
+    return how === undefined ? [] : [{ ...how, lane: laneOf(how.lane, span), label: labelOf(span, labels), span }];
   });
   const start = drawn.reduce((first, { span }) => Math.min(first, span.start), Number.POSITIVE_INFINITY);
   const end = drawn.reduce((last, { span }) => Math.max(last, span.end), 0);
@@ -47,7 +49,9 @@ function laneOf(lane: string, { service }: Span): string {
   return instance === undefined || lane === "stages" ? lane : `${lane} ${instance}`;
 }
 
-function labelOf({ name, attributes }: Span): string {
+function labelOf({ name, attributes }: Span, labels: ReadonlyMap<string, string>): string {
+  const known = labels.get(String(attributes["spin.iteration"]));
+  if (name === "iteration" && known !== undefined) return known;
   if (name === "iteration") return `iteration ${attributes["spin.iteration.number"] ?? ""}`.trimEnd();
   if (name === "evaluate checkpoint") return `evaluate ${attributes["spin.checkpoint.label"] ?? ""}`.trimEnd();
   return name === "evaluate real winners" ? "evaluate winners" : "";

@@ -30,7 +30,11 @@ export async function writeReport(plan: ReportPlan): Promise<{ readonly report: 
     const history =
       trainer === undefined ? undefined : await withService(trainer, (service) => trainingHistory(service, evaluation));
     const request = GetReportRequest.create({ ...asked, ...(plan.reference && { referenceLabel: plan.reference }) });
-    return fetchReport(evaluator, { ...request, ...copied(history), timeline: spans && timelineOf(spans) });
+    return fetchReport(evaluator, {
+      ...request,
+      ...copied(history),
+      timeline: spans && timelineOf(spans, history?.labels),
+    });
   });
   await saveFile(plan.out, page);
   return { report: plan.out, bytes: page.length };

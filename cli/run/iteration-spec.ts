@@ -40,8 +40,8 @@ export function toIterationSpec(settings: IterationSettings, displayName: string
       scheduleSteps: settings.scheduleSteps,
     },
     numSteps: settings.steps,
-    batchSize: settings.batch,
-    microBatchSize: settings.microBatch,
+    batchSize: settings.batch * (settings.gradientAccumulation ?? 1),
+    microBatchSize: microBatchOf(settings),
     checkpointInterval: settings.checkpointInterval,
     lora: loraOf(settings),
     precision: settings.precision && TRAINING_PRECISIONS[settings.precision],
@@ -69,6 +69,13 @@ function divergenceOf(settings: IterationSettings) {
     errorRise: divergenceErrorRise,
     realErrorRise: divergenceRealErrorRise,
   };
+}
+
+/** Unless it is said otherwise, what is summed up in a step goes through the graph one batch after another. */
+function microBatchOf(settings: IterationSettings): number {
+  const { microBatch, gradientAccumulation = 1, batch, draws } = settings;
+  if (microBatch !== 0 || gradientAccumulation === 1 || isExact(settings)) return microBatch;
+  return batch * draws;
 }
 
 /** Larger ones take more memory and are hardly faster on a CPU. */

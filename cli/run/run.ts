@@ -2,8 +2,8 @@ import { type EvaluationPlan, evaluateAndReport, formatOutcome } from "../evalua
 import type { EvaluateSettings } from "../evaluate/settings.js";
 import { withService } from "../remote/connect.js";
 import { untilInterrupted } from "../remote/interrupt.js";
-import { type FinishedRun, runIterations } from "./run-iterations.js";
-import type { RunSettings } from "./settings.js";
+import { type FinishedRun, outcomeJson, runIterations, type TrainingJob } from "./run-iterations.js";
+import type { IterationSettings, RunSettings } from "./settings.js";
 
 export interface RunPlan {
   /** Address of the trainer. */
@@ -26,11 +26,11 @@ export async function run(settings: RunSettings, { trainer, name, evaluation, as
   const output = asJson ? process.stderr : process.stdout;
   const finished = await withService(trainer, (service) =>
     untilInterrupted(`the run ${name}`, (signal) =>
-      runIterations(service, settings, { name, signal, onLine: (line) => output.write(`${line}\n`) }),
+      runIterations(service, jobOf(settings), { name, signal, onLine: (line) => output.write(`${line}\n`) }),
     ),
   );
   const evaluated = evaluation && (await evaluateAndReport(evaluationOf(finished, settings, name, evaluation)));
-  if (asJson) process.stdout.write(`${JSON.stringify({ name, ...outcome(finished), evaluation: evaluated })}\n`);
+  if (asJson) process.stdout.write(`${JSON.stringify({ name, ...outcomeJson(finished), evaluation: evaluated })}\n`);
   else if (evaluated !== undefined) process.stdout.write(formatOutcome(evaluated));
 }
 
@@ -62,8 +62,7 @@ function evaluationOf(
   return { evaluator, name: `${name}.${checkpoints.length - 1}`, settings, curves, report };
 }
 
-/** What is printed of a run as JSON: of each iteration, its last step. */
-function outcome({ runId, checkpoints, curves }: FinishedRun) {
-  const last = curves.map(({ steps }) => steps.at(-1));
-  return { run_id: runId, checkpoints: checkpoints.map((one, i) => ({ ...one, last_step: last[i - 1] })) };
+/** K times the same. */
+function jobOf({ base, dataset, split, seed, iterations, ...settings }: RunSettings): TrainingJob {
+  return { base, dataset, split, seed, iterations: Array<IterationSettings>(iterations).fill(settings) };
 }

@@ -29,6 +29,9 @@ const of = (value: string, description: string) => ({ value, description });
 export const iterationSettings = z.strictObject({
   steps: wholeNumber(1, 1_000_000).default(50).meta(of("count", "optimiser steps of an iteration")),
   batch: wholeNumber(1, 65_536).default(8).meta(of("count", "samples per optimiser step")),
+  gradientAccumulation: wholeNumber(1, 65_536)
+    .optional()
+    .meta(of("count", "batches of --batch samples summed up in each step; default: 1")),
   objective: z.enum(OBJECTIVES).default("spin-renoised").meta(of("name", "what is minimised")),
   beta: positive.default(5000).meta(of("value", "weight of the margin")),
   lambda: positive
@@ -94,7 +97,7 @@ export const iterationSettings = z.strictObject({
 
 export type IterationSettings = Readonly<z.output<typeof iterationSettings>>;
 
-/** A run. */
+/** A run, every iteration of which does the same. */
 export interface RunSettings extends IterationSettings {
   readonly base: CheckpointRef;
   readonly dataset: string;

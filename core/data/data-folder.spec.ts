@@ -1,6 +1,6 @@
 import { mkdir, readFile, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { numberedJpeg, numberedRows, type PickAPicRow, writePickAPic } from "../../test/support/pick-a-pic.js";
+import { numberedJpeg, numberedRows, type PickAPicRow, writePickAPic } from "../../bench/data/pick-a-pic.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { SpinError } from "../errors.js";
 import { decodeImage } from "./image.js";

@@ -75,7 +75,7 @@ async function runReproduction(setup: Setup): Promise<void> {
       evaluationId: evaluations[0]!.evaluationId,
       lineage: [...history.lineage],
       curves: [...history.curves],
-      timeline: spans.length === 0 ? undefined : timelineOf(spans),
+      timeline: spans.length === 0 ? undefined : timelineOf(spans, history.labels),
       referenceLabel: evaluations[0]!.results.find(({ label }) => label.startsWith("dpo"))?.label,
     });
     await saveFile(join(out, "reproduction-report.html"), await fetchReport(services.evaluator, request));

@@ -1,5 +1,5 @@
 /** Colours there are; see the style's `--series-0` …. A checkpoint keeps its own in tables, charts and lineage. */
-export const NUM_COLOURS = 8;
+export const NUM_COLOURS = 12;
 
 /** CSS class of the i-th checkpoint. */
 export function seriesClass(index: number): string {

@@ -7,6 +7,7 @@ export const STYLE = trusted(`
   --paper: #ffffff; --ink: #1b1d22; --soft: #5d636e; --rule: #d9dce2; --faint: #eef0f3;
   --series-0: #6f7580; --series-1: #c2571a; --series-2: #1f6fb2; --series-3: #0d8062;
   --series-4: #9a4f96; --series-5: #a47a00; --series-6: #4b4fbf; --series-7: #b0304f;
+  --series-8: #2b8a9e; --series-9: #7a5230; --series-10: #5f8a1f; --series-11: #c0589a;
 }
 @media screen and (prefers-color-scheme: dark) {
   :root {
@@ -14,6 +15,7 @@ export const STYLE = trusted(`
     --paper: #14161a; --ink: #e4e6ea; --soft: #9aa1ad; --rule: #33373f; --faint: #22252b;
     --series-0: #9aa1ad; --series-1: #f0905a; --series-2: #6cb2ee; --series-3: #4cc79f;
     --series-4: #d492d0; --series-5: #d9b13c; --series-6: #9a9df2; --series-7: #ef7f98;
+    --series-8: #63c6d9; --series-9: #c99a70; --series-10: #a3cf5b; --series-11: #f19fd2;
   }
 }
 * { box-sizing: border-box; }
@@ -36,6 +38,7 @@ code { font: 0.86em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mo
 
 .s0 { --c: var(--series-0); } .s1 { --c: var(--series-1); } .s2 { --c: var(--series-2); } .s3 { --c: var(--series-3); }
 .s4 { --c: var(--series-4); } .s5 { --c: var(--series-5); } .s6 { --c: var(--series-6); } .s7 { --c: var(--series-7); }
+.s8 { --c: var(--series-8); } .s9 { --c: var(--series-9); } .s10 { --c: var(--series-10); } .s11 { --c: var(--series-11); }
 .neutral { --c: transparent; }
 .k0 { --c: var(--series-0); } .k1 { --c: var(--series-2); } .k2 { --c: var(--series-3); } .k3 { --c: var(--rule); } .k4 { --c: var(--series-1); } .k5 { --c: var(--series-4); } .k6 { --c: var(--series-5); } .k7 { --c: var(--series-6); }
 .swatch { display: inline-block; width: 9px; height: 9px; margin-right: 8px; border-radius: 50%; background: var(--c); print-color-adjust: exact; -webkit-print-color-adjust: exact; }

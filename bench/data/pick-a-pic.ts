@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import sharp from "sharp";
 
-/** A row of Pick-a-Pic, as much of it as a test cares for. */
+/** A row of Pick-a-Pic, as much of it as tests and measurements care for. */
 export interface PickAPicRow {
   readonly caption: string | undefined;
   /** label_0; undefined: nobody has judged. */
