@@ -14,6 +14,7 @@ import { reportCommand } from "./report/command.js";
 import { runCommand } from "./run/command.js";
 import { sampleCommand } from "./sample/command.js";
 import { serveCommand } from "./serve/command.js";
+import { topCommand } from "./top/command.js";
 
 /** Exit codes: the work failed; it was asked for in a way that cannot be understood; Ctrl-C, as shells have it. */
 const FAILED = 1;
@@ -63,6 +64,7 @@ function createProgram(asJson: boolean): Command {
     serveCommand(),
     benchCommand(),
     keysCommand(),
+    topCommand(),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of withSubcommands(program)) {

@@ -44,8 +44,8 @@ def load_contracts(proto: Path) -> None:
 def main() -> None:
     options = parse_arguments()
     load_contracts(options.proto)
-    trainer = trainer_grpc.TrainerServiceStub(connect(options.trainer))
-    evaluator = evaluator_grpc.EvaluatorServiceStub(connect(options.evaluator))
+    trainer = trainer_grpc.TrainerServiceStub(connect(options.trainer, options))
+    evaluator = evaluator_grpc.EvaluatorServiceStub(connect(options.evaluator, options))
 
     run = trainer.CreateRun(
         trainer_pb2.CreateRunRequest(
@@ -103,12 +103,44 @@ def parse_arguments() -> argparse.Namespace:
         metavar="FOLDER",
         help="the contracts",
     )
+    files = {"type": Path, "metavar": "FILE"}
+    parser.add_argument("--tls-ca", **files, help="CA of the services' certificates; without it no TLS")
+    parser.add_argument("--tls-cert", **files, help="a certificate of one's own, for mutual TLS")
+    parser.add_argument("--tls-key", **files, help="its private key")
+    parser.add_argument("--tls-name", metavar="NAME", help="name that the services' certificates must have")
+    parser.add_argument("--token-file", **files, help="file with a token")
     return parser.parse_args()
 
 
-def connect(address: str) -> grpc.Channel:
+class Token(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
+    """Sends a token with every call. gRPC's own call credentials want TLS, and a token may cross loopback without."""
+
+    def __init__(self, token: str):
+        self._header = ("authorization", f"Bearer {token}")
+
+    def _call(self, continuation, details, request):
+        metadata = [*(details.metadata or []), self._header]
+        return continuation(details._replace(metadata=metadata), request)
+
+    intercept_unary_unary = _call
+    intercept_unary_stream = _call
+
+
+def connect(address: str, options: argparse.Namespace) -> grpc.Channel:
     """A channel that ignores proxies: those are for the world outside."""
-    return grpc.insecure_channel(address, options=[("grpc.enable_http_proxy", 0)])
+    settings = [("grpc.enable_http_proxy", 0)]
+    if options.tls_name:
+        settings.append(("grpc.ssl_target_name_override", options.tls_name))
+    if options.tls_ca:
+        parts = [file.read_bytes() if file else None for file in (options.tls_ca, options.tls_key, options.tls_cert)]
+        channel = grpc.secure_channel(address, grpc.ssl_channel_credentials(*parts), options=settings)
+    else:
+        channel = grpc.insecure_channel(address, options=settings)
+    if not options.token_file:
+        return channel
+    if not options.tls_ca and address.rsplit(":", 1)[0] not in ("127.0.0.1", "localhost", "[::1]"):
+        raise SystemExit("error: the token would cross the network in the clear; give --tls-ca")
+    return grpc.intercept_channel(channel, Token(options.token_file.read_text().strip()))
 
 
 def iterate(trainer, options: argparse.Namespace, run_id: str, label: str):

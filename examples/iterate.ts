@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { SpinError } from "../core/errors.js";
 import { RpcChannel } from "../core/service/client.js";
+import { Caller } from "../core/service/doors/caller.js";
 import { type Estimate, JobState } from "../proto/gen/spin/v1/common.js";
 import { type CheckpointResult, EvaluationSpec, type TrainingCurve } from "../proto/gen/spin/v1/evaluation.js";
 import { type Evaluation, EvaluatorServiceService, GetReportRequest } from "../proto/gen/spin/v1/evaluator_service.js";
@@ -25,6 +26,11 @@ interface Options {
   readonly maxPrompts: string;
   readonly name: string;
   readonly report: string;
+  readonly tlsCa?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsName?: string;
+  readonly tokenFile?: string;
 }
 
 const SAMPLING_STEPS = 20;
@@ -43,11 +49,17 @@ const program = new Command("iterate")
   .option("--max-prompts <count>", "prompts of the evaluation; 0: all", "32")
   .option("--name <name>", "the same name again goes on with what exists", `iterate-${Date.now().toString(36)}`)
   .option("--report <file>", "where to write the report", "iterate-report.html")
+  .option("--tls-ca <file>", "CA of the services' certificates; without it no TLS")
+  .option("--tls-cert <file>", "a certificate of one's own, for mutual TLS")
+  .option("--tls-key <file>", "its private key")
+  .option("--tls-name <name>", "name that the services' certificates must have")
+  .option("--token-file <file>", "file with a token")
   .parse();
 const options = program.opts<Options>();
 
-const trainer = new RpcChannel(options.trainer);
-const evaluator = new RpcChannel(options.evaluator);
+const caller = await Caller.open(options);
+const trainer = new RpcChannel(options.trainer, { caller });
+const evaluator = new RpcChannel(options.evaluator, { caller });
 try {
   await main();
 } catch (error) {

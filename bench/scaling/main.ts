@@ -1,0 +1,3 @@
+import { allTables } from "./table.js";
+
+process.stdout.write(allTables());
