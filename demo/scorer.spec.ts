@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openPreferences } from "../core/data/open-dataset.js";
-import { loadClipScorer } from "../evaluator/scorers/clip-scorer.js";
 import type { CaptionedPicture } from "../evaluator/scorers/scorer.js";
+import { loadScorer } from "../test/support/load-scorer.js";
 
 const folder = fileURLToPath(new URL("./scorer", import.meta.url));
 const { test: claimed } = JSON.parse(await readFile(join(folder, "metrics.json"), "utf8")) as {
@@ -13,7 +13,7 @@ const { test: claimed } = JSON.parse(await readFile(join(folder, "metrics.json")
 test("the shipped scorer orders as many held-out pairs rightly as it says", async () => {
   const pairs = await openPreferences("emoji", "test");
   expect(pairs.size).toBe(claimed.captions);
-  const scorer = await loadClipScorer(folder);
+  const scorer = await loadScorer(folder);
   const scoresOf = async (side: "winner" | "loser") => {
     const pictures: CaptionedPicture[] = [];
     for (let i = 0; i < pairs.size; i++) {

@@ -16,7 +16,7 @@ import { type PictureScores, type Protocol, promptOfPictures } from "./picture-s
 import type { PromptSet } from "./prompts.js";
 import { renderPictures } from "./render.js";
 import { type CheckedSpec, REAL_LABEL } from "./requests.js";
-import { type ActiveScorer, SCORE_BATCH, ScoreTable, scoreBatch } from "./score-table.js";
+import { type ActiveScorer, picturesAtATime, ScoreTable, scoreBatch } from "./score-table.js";
 import type { ScoreMethods } from "./score-worker.js";
 import type { CaptionedPicture } from "./scorers/scorer.js";
 import { distances, type Resampling, resultOf } from "./statistics.js";
@@ -165,18 +165,25 @@ export class EvaluationRun {
         });
       }
       this.#pace.skip(table.filled);
+      const atATime = picturesAtATime(this.#scorers);
       let batch: CaptionedPicture[] = [];
       for await (const picture of pictures(table.filled)) {
         batch.push(picture);
-        if (batch.length < SCORE_BATCH && table.filled + batch.length < size) continue;
-        const scores = await scoreBatch(this.#parts.worker, this.#scorers, batch, this.#signal);
+        if (batch.length < atATime && table.filled + batch.length < size) continue;
+        // A picture that k of n scorers have scored is done by k/n.
+        let begun = 0;
+        const onScored = async (count: number) => {
+          begun += count / this.#scorers.length;
+          const imagesDone = table.filled + Math.floor(begun + 1e-6);
+          const all = this.#pace.add(count / this.#scorers.length);
+          await this.#notes.progress({ label, imagesDone, imagesTotal: size, ...all });
+        };
+        const scores = await scoreBatch(this.#parts.worker, this.#scorers, batch, this.#signal, onScored);
         const scored = { first: table.filled, count: batch.length, ...scores, ...stamp };
         await partial.append(scored);
         table.put(scored);
         batch = [];
         count("spin.evaluator.pictures", scored.count);
-        const all = this.#pace.add(scored.count);
-        await this.#notes.progress({ label, imagesDone: table.filled, imagesTotal: size, ...all });
       }
     } finally {
       await partial.close();

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
 import { context } from "@opentelemetry/api";
 import { digestOf } from "../core/canonical-json.js";
-import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import { throwIfAborted } from "../core/service/deadline.js";
 import { asSpinError, reasonOf } from "../core/service/error-table.js";
@@ -17,6 +15,7 @@ import { EventLog } from "./event-log.js";
 import { openPrompts, type PromptSet } from "./prompts.js";
 import { type CheckedSpec, evaluationSpec, REAL_LABEL } from "./requests.js";
 import { runEvaluation } from "./run-evaluation.js";
+import { locateScorer } from "./scorers/locate-scorer.js";
 
 /** Evaluations that may wait while one is at work. */
 const MAX_QUEUED = 32;
@@ -132,7 +131,9 @@ export class Evaluations {
     if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
     this.#requireRoom();
     const prompts = await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data);
-    for (const [i, name] of spec.scorers.entries()) await this.#requireScorer(name, i);
+    for (const [i, name] of spec.scorers.entries()) {
+      await locateScorer(this.#parts.modelDir, name, spec.scorerPaths[name], `spec.scorers[${i}]`);
+    }
     const entry: Entry = {
       evaluation: Evaluation.fromPartial({
         evaluationId: id,
@@ -172,22 +173,6 @@ export class Evaluations {
     // The work belongs to the trace of the call that asked for it, though it outlives the call.
     const caller = context.active();
     this.#last = this.#last.then(() => context.with(caller, () => this.#run(entry, prompts)));
-  }
-
-  async #requireScorer(name: string, index: number): Promise<void> {
-    const folder = await containedPath(this.#parts.modelDir, name, { field: `spec.scorers[${index}]` });
-    if (
-      await stat(folder).then(
-        (found) => found.isDirectory(),
-        () => false,
-      )
-    )
-      return;
-    throw new SpinError("notFound", `there is no scorer "${name}"`, {
-      field: `spec.scorers[${index}]`,
-      file: folder,
-      remedy: "name a folder under the evaluator's MODEL_DIR",
-    });
   }
 
   /** Runs an evaluation to its end. Never rejects: the outcome is the evaluation's state. */

@@ -18,7 +18,7 @@ export class Pace {
     if (this.#first !== undefined) this.#first = { ...this.#first, done: this.#first.done + count };
   }
 
-  /** Pictures done now. @returns the whole evaluation's progress, as the contract tells it */
+  /** Pictures done now, or the part of them that was done. @returns the whole evaluation's progress, as the contract tells it */
   add(count: number): { allImagesDone: number; allImagesTotal: number; secondsLeft: number | undefined } {
     this.#done += count;
     const time = this.#now();
@@ -26,6 +26,7 @@ export class Pace {
     const measured = this.#done - this.#first.done;
     const pace = (time - this.#first.time) / 1000 / measured; // seconds a picture
     const secondsLeft = measured === 0 ? undefined : pace * (this.#total - this.#done);
-    return { allImagesDone: this.#done, allImagesTotal: this.#total, secondsLeft };
+    // Counts may come in parts of pictures, whose sum rounds.
+    return { allImagesDone: Math.round(this.#done), allImagesTotal: this.#total, secondsLeft };
   }
 }

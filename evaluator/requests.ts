@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkContained } from "../core/contained-path.js";
 import {
   checkpointRef,
   datasetRef,
@@ -47,6 +48,15 @@ const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
 const orDefault = (schema: z.ZodType<number>, value: number) =>
   z.union([z.literal(0).transform(() => value), schema], { error: "0 or a number within the limits" });
 
+/** A path below a folder, of any characters that paths have: `sac+logos+ava1-l14-linearMSE.pth` is one. */
+const containedName = z.string().superRefine((path, context) => {
+  try {
+    checkContained(path);
+  } catch (error) {
+    context.addIssue({ code: "custom", message: (error as Error).message });
+  }
+});
+
 const label = z
   .string()
   .regex(/^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/, "1 to 64 characters of [A-Za-z0-9._-]")
@@ -72,10 +82,15 @@ export const evaluationSpec: z.ZodType<CheckedSpec> = z
     sampler: samplerSettings,
     batchSize: orDefault(wholeNumber(1, 256), 8),
     scorers: z.array(relativeName).min(1).max(16).refine(areDistinct, "different scorers"),
+    scorerPaths: z.record(relativeName, containedName).default({}),
     bootstrapSamples: orDefault(wholeNumber(100, 100_000), 2000),
     bootstrapSeed: z.bigint(),
   })
   .transform((spec) => ({ ...spec, baselineLabel: spec.baselineLabel || spec.checkpoints[0]!.label }))
+  .refine(({ scorers, scorerPaths }) => Object.keys(scorerPaths).every((name) => scorers.includes(name)), {
+    path: ["scorerPaths"],
+    error: "paths of scorers that are named in scorers",
+  })
   .refine(({ checkpoints, baselineLabel }) => checkpoints.some((one) => one.label === baselineLabel), {
     path: ["baselineLabel"],
     error: "the label of one of the checkpoints",

@@ -1,9 +1,9 @@
-import { containedPath } from "../core/contained-path.js";
 import { withSpan } from "../core/service/tracing.js";
 import { type EvaluationNotes, type EvaluationParts, EvaluationRun, type EvaluationTask } from "./evaluation-run.js";
 import { drawResamples } from "./metrics/bootstrap.js";
 import type { CheckedSpec } from "./requests.js";
 import type { ActiveScorer } from "./score-table.js";
+import { locateScorer } from "./scorers/locate-scorer.js";
 
 /**
  * Runs an evaluation: the held-out winners first where there are any, then the baseline, then the other checkpoints in
@@ -36,14 +36,14 @@ export async function runEvaluation(
 }
 
 async function loadScorers(
-  { scorers }: CheckedSpec,
+  { scorers, scorerPaths }: CheckedSpec,
   { worker, modelDir, session }: EvaluationParts,
   signal: AbortSignal,
 ): Promise<ActiveScorer[]> {
   const active: ActiveScorer[] = [];
   for (const [index, name] of scorers.entries()) {
-    const folder = await containedPath(modelDir, name, { field: `spec.scorers[${index}]` });
-    active.push({ name, folder, ...(await worker.call("load", { folder, ...session }, { signal })) });
+    const location = await locateScorer(modelDir, name, scorerPaths[name], `spec.scorers[${index}]`);
+    active.push({ name, ...(await worker.call("open", { location, session }, { signal })) });
   }
   return active;
 }

@@ -19,12 +19,12 @@ import {
 import type { RenderImagesRequest } from "../proto/gen/spin/v1/generator_service.js";
 import { StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { startGeneratorServer } from "../test/support/generator-server.js";
+import { loadScorer } from "../test/support/load-scorer.js";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
 import { writeTinyScorer } from "../test/support/tiny-scorer.js";
 import { EVALUATOR_SETTINGS } from "./config.js";
 import { mean } from "./metrics/summary.js";
 import { evaluationRows } from "./rows.js";
-import { loadClipScorer } from "./scorers/clip-scorer.js";
 import { type RunningEvaluator, startEvaluator } from "./start.js";
 import { renderTable } from "./table.js";
 
@@ -135,7 +135,7 @@ async function evaluate(channel: RpcChannel, requestId: string, asked: Evaluatio
 
 /** The scorer's own scores of what two checkpoints draw, hence the win rate that must come out. */
 async function expectedWinRate(folder: string, a: string, b: string): Promise<number> {
-  const scorer = await loadClipScorer(join(folder, "models/scorer"), { threads: 1 });
+  const scorer = await loadScorer(join(folder, "models/scorer"), { threads: 1 });
   const scoresOf = async (name: string) => {
     const indices = Array.from({ length: NUM_PROMPTS }, (_, i) => i);
     const images = await Promise.all(

@@ -3,11 +3,12 @@ import { SAMPLER_NAMES } from "../../core/diffusion/pipeline-sampler.js";
 import { SPACINGS } from "../../core/diffusion/timestep-spacing.js";
 import { collect, decimal, wholeNumber } from "../options.js";
 import { jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
-import { evaluatedCheckpoint, seeds } from "./evaluation-spec.js";
+import { evaluatedCheckpoint, listOfScorers, seeds } from "./evaluation-spec.js";
 import type { EvaluateSettings } from "./settings.js";
 
 interface EvaluateOptions extends Omit<EvaluateSettings, "scorer"> {
   readonly evaluator: string;
+  readonly scorers?: readonly string[];
   readonly scorer?: readonly string[];
   readonly report?: string;
   readonly table?: string;
@@ -20,7 +21,10 @@ Examples:
   $ spin-diffusion evaluate --checkpoint base=base --checkpoint spin-1=sha256:1f0c…,60 --prompts emoji/winners
   $ spin-diffusion evaluate --checkpoint a=base --checkpoint b=base-2 --prompts emoji/winners --seeds 0,1 --report ab.html
   $ spin-diffusion evaluate --checkpoint a=base --prompts emoji/winners --table pictures.parquet
+  $ spin-diffusion evaluate --checkpoint a=base --prompts emoji/winners \\
+      --scorers pickscore=PickScore_v1,hps=HPS_v2.1_compressed.pt,imagereward=ImageReward.pt,aesthetic=sac+logos+ava1-l14-linearMSE.pth
 
+Scorers' names say what they are: pickscore, hps, imagereward, aesthetic, clipscore; docs/scorers.md tells which files they take.
 Every checkpoint gets the same prompts and the same noise. Win rates are over --baseline, with a paired bootstrap's 95 % interval.
 Ctrl-C ends the watching, not the evaluation: the same command finds it again. One that failed goes on behind the pictures that
 were scored.`;
@@ -54,15 +58,21 @@ export function evaluateCommand(): Command {
       "scorer, repeatable; the first decides win rates (default: scorer)",
       collect(resourceName),
     )
+    .option(
+      "--scorers <list>",
+      "scorers between commas, each name or name=path; paths are relative to the evaluator's MODEL_DIR",
+      listOfScorers,
+    )
     .option("--bootstrap <count>", "samples of the bootstrap", wholeNumber(100, 100_000), 2000)
     .option("--report <file>", "write the HTML report there")
     .option("--table <file>", "write the scores picture by picture: a .parquet or .jsonl file", tableFile)
     .option("--name <name>", "what the evaluation is known by; default: made from its settings", jobName)
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async ({ evaluator, scorer = ["scorer"], report, table, name, json, ...rest }: EvaluateOptions) => {
+    .action(async ({ evaluator, scorer = [], scorers = [], report, table, name, json, ...rest }: EvaluateOptions) => {
       const { evaluateAndReport, formatOutcome } = await import("./evaluate.js");
-      const settings = { ...rest, scorer };
+      const named = [...scorer, ...scorers];
+      const settings = { ...rest, scorer: named.length === 0 ? ["scorer"] : named };
       const plan = { evaluator, name: name ?? nameOf("evaluation", settings), settings, report, table };
       const outcome = await evaluateAndReport(plan);
       process.stdout.write(json ? `${JSON.stringify(outcome)}\n` : formatOutcome(outcome));

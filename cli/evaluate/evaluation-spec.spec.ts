@@ -1,6 +1,6 @@
 import { checkRequest } from "../../core/service/validation.js";
 import { startEvaluationRequest } from "../../evaluator/requests.js";
-import { evaluatedCheckpoint, seeds, toEvaluationSpec } from "./evaluation-spec.js";
+import { evaluatedCheckpoint, listOfScorers, seeds, toEvaluationSpec } from "./evaluation-spec.js";
 
 const DIGEST = `sha256:${"0f".repeat(32)}`;
 
@@ -34,7 +34,7 @@ test("the settings make a spec that the evaluator accepts", () => {
     eta: 0,
     guidance: 2,
     batch: 4,
-    scorer: ["scorer"],
+    scorer: listOfScorers("scorer, hps=a/HPS_v2.1.pt,aesthetic=sac+logos=x.pth"),
     bootstrap: 500,
   });
   expect(checkRequest(startEvaluationRequest, { requestId: "r", spec }).spec).toMatchObject({
@@ -44,7 +44,12 @@ test("the settings make a spec that the evaluator accepts", () => {
     seeds: [3n],
     sampler: { kind: 2, numSteps: 20, guidanceScale: 2 },
     batchSize: 4,
-    scorers: ["scorer"],
+    scorers: ["scorer", "hps", "aesthetic"],
+    scorerPaths: { hps: "a/HPS_v2.1.pt", aesthetic: "sac+logos=x.pth" },
     bootstrapSamples: 500,
   });
+});
+
+test("a scorer without a name or path is refused", () => {
+  for (const text of ["", "a,", "=a.pt", "hps=", "../a=b"]) expect(() => listOfScorers(text)).toThrow("Expected");
 });

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "commander";
 import type { EvaluatedCheckpoint } from "../../proto/gen/spin/v1/evaluation.js";
 import { EvaluationSpec } from "../../proto/gen/spin/v1/evaluation.js";
 import { seed } from "../options.js";
-import { checkpoint } from "../remote/references.js";
+import { checkpoint, resourceName } from "../remote/references.js";
 import { samplerKind, timestepSpacing } from "../sampler-options.js";
 import type { EvaluateSettings } from "./settings.js";
 
@@ -25,7 +25,10 @@ export function toEvaluationSpec(settings: EvaluateSettings): EvaluationSpec {
       guidanceScale: guidance,
     },
     batchSize: settings.batch,
-    scorers: [...settings.scorer],
+    scorers: settings.scorer.map((text) => splitScorer(text).name),
+    scorerPaths: Object.fromEntries(
+      settings.scorer.map(splitScorer).flatMap(({ name, path }) => (path === undefined ? [] : [[name, path]])),
+    ),
     bootstrapSamples: settings.bootstrap,
   });
 }
@@ -47,4 +50,19 @@ export function seeds(text: string): bigint[] {
     if (value < 0n) throw new InvalidArgumentError("Expected seeds from 0.");
     return value;
   });
+}
+
+/** Reads scorers between commas, each `name` or `name=path`. */
+export function listOfScorers(text: string): readonly string[] {
+  const scorers = text.split(",").map((part) => part.trim());
+  for (const { name, path } of scorers.map(splitScorer)) {
+    resourceName(name);
+    if (path === "") throw new InvalidArgumentError(`Expected a path behind "${name}=".`);
+  }
+  return scorers;
+}
+
+function splitScorer(text: string): { name: string; path?: string } {
+  const at = text.indexOf("=");
+  return at < 0 ? { name: text } : { name: text.slice(0, at), path: text.slice(at + 1) };
 }

@@ -22,6 +22,7 @@ export interface EvaluateSettings {
   readonly eta: number;
   readonly guidance: number;
   readonly batch: number;
+  /** `name` or `name=path`, the path relative to the evaluator's MODEL_DIR. */
   readonly scorer: readonly string[];
   readonly bootstrap: number;
 }

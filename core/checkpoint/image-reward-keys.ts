@@ -32,3 +32,19 @@ export const mapImageRewardKey: KeyMapping = (name, tensor) => {
 function strip(name: string, prefix: string): string | undefined {
   return name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
 }
+
+/** The same the other way: ImageReward's name of a tensor that transformers' BLIP has. */
+export function imageRewardName(name: string): string {
+  if (!name.startsWith("vision_model.")) return name.startsWith("text_encoder.") ? `blip.${name}` : name;
+  const inner = name
+    .slice("vision_model.".length)
+    .replace(/^embeddings\.class_embedding$/, "cls_token")
+    .replace(/^embeddings\.position_embedding$/, "pos_embed")
+    .replace(/^embeddings\.patch_embedding\./, "patch_embed.proj.")
+    .replace(/^encoder\.layers\./, "blocks.")
+    .replace(/\.layer_norm([12])\./, ".norm$1.")
+    .replace(/\.self_attn\.qkv\./, ".attn.qkv.")
+    .replace(/\.self_attn\.projection\./, ".attn.proj.")
+    .replace(/^post_layernorm\./, "norm.");
+  return `blip.visual_encoder.${inner}`;
+}

@@ -1,3 +1,5 @@
+import type { Shape } from "../graph/value.js";
+import type { ParameterShapes } from "../models/parameter-shapes.js";
 import { lazyFile, type SafetensorsFile } from "./safetensors.js";
 import { corrupt, DTYPE_BYTES, type TensorInfo } from "./safetensors-header.js";
 
@@ -63,4 +65,27 @@ function third(tensor: TensorInfo, i: number, name: string): TensorInfo {
   }
   const byteLength = (rest.reduce((size, extent) => size * extent, rows) * DTYPE_BYTES[tensor.dtype]) / 3;
   return { ...tensor, shape: [rows / 3, ...rest], offset: tensor.offset + i * byteLength, byteLength };
+}
+
+/**
+ * The same the other way: a model's shapes under open_clip's names, with the queries', keys' and values' weights as one.
+ * @param shapes under transformers' names, projections as open_clip has them
+ */
+export function openClipNames(shapes: ParameterShapes): ParameterShapes {
+  const outer = new Map([...OUTER].map(([theirs, ours]) => [ours, theirs]));
+  const inner = new Map([...INNER].map(([theirs, ours]) => [ours, theirs]));
+  const renamed = new Map<string, Shape>();
+  for (const [name, shape] of shapes) {
+    const match = /^(text|vision)_model\.encoder\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
+    if (match === null) {
+      renamed.set(outer.get(name) ?? name, shape);
+      continue;
+    }
+    const [, tower, index, layer, kind] = match;
+    const scope = `${tower === "vision" ? "visual." : ""}transformer.resblocks.${index}`;
+    const isFused = /^self_attn\.[qkv]_proj$/.test(layer!);
+    if (isFused) renamed.set(`${scope}.attn.in_proj_${kind}`, [3 * shape[0]!, ...shape.slice(1)]);
+    else renamed.set(`${scope}.${inner.get(layer!) ?? layer}.${kind}`, shape);
+  }
+  return renamed;
 }

@@ -60,7 +60,7 @@ function resizedSize({ width, height }: PictureSize, side: number): PictureSize 
 }
 
 /** Half of it; halves go to the even number, as in torchvision's CenterCrop. */
-function middle(spare: number): number {
+export function middle(spare: number): number {
   const half = Math.floor(spare / 2);
   return spare % 2 === 0 ? half : half + (half % 2);
 }

@@ -1,7 +1,9 @@
 import type { SafetensorsFile } from "../checkpoint/safetensors.js";
+import { input } from "../graph/ops/index.js";
 import type { Value } from "../graph/value.js";
 import { linear } from "../nn/layers.js";
-import type { Parameters } from "../nn/parameters.js";
+import { Parameters } from "../nn/parameters.js";
+import type { ParameterShapes } from "./parameter-shapes.js";
 
 /** A linear layer of the head: the number that it has in the file, between those of dropouts, and its outputs. */
 export interface ScoreHeadLayer {
@@ -33,6 +35,13 @@ export function scoreHeadLayers(weights: SafetensorsFile, scope = ""): readonly 
  */
 export function scoreHead(p: Parameters, x: Value, layers: readonly ScoreHeadLayer[]): Value {
   return layers.reduce((state, { index, width }) => linear(p.at("layers", index), state, width), x);
+}
+
+/** What a head on embeddings of this width is made of. */
+export function scoreHeadShapes(width: number, layers: readonly ScoreHeadLayer[]): ParameterShapes {
+  const p = new Parameters();
+  scoreHead(p, input("x", [1, width]), layers);
+  return new Map([...p.all()].map(([name, { shape }]) => [name, shape]));
 }
 
 /** ImageReward's mean and deviation over its training pictures (ImageReward.py). */

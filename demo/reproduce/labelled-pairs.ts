@@ -5,7 +5,7 @@ import { sha256Digest } from "../../core/canonical-json.js";
 import { FolderDigests } from "../../core/checkpoint/folder-digests.js";
 import { encodeImage } from "../../core/data/image.js";
 import { openPreferences } from "../../core/data/open-dataset.js";
-import { loadClipScorer } from "../../evaluator/scorers/clip-scorer.js";
+import { openScorer } from "../../evaluator/scorers/open-scorer.js";
 
 /** Pairs scored at a time. */
 const BATCH = 16;
@@ -33,7 +33,8 @@ export interface LabelledPairs {
 export async function labelPairs(scorerFolder: string, folder: string, maxPairs: number): Promise<LabelledPairs> {
   const pairs = await openPreferences("emoji", "train");
   const count = maxPairs === 0 ? pairs.size : Math.min(maxPairs, pairs.size);
-  const scorer = await loadClipScorer(scorerFolder, { threads: 1 });
+  const opened = await openScorer({ name: "scorer", path: scorerFolder, modelDir: scorerFolder });
+  const scorer = await opened.load({ threads: 1 });
   const columns = {
     caption: [] as string[],
     jpg_0: [] as Uint8Array[],

@@ -2,10 +2,10 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { writeClipTokenizer } from "../../core/models/clip/cut-vocabulary.js";
 import { loadCase } from "../../test/reference/cases.js";
+import { loadScorer } from "../../test/support/load-scorer.js";
 import { seededRandom } from "../../test/support/seeded-random.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { writeTinyScorer } from "../../test/support/tiny-scorer.js";
-import { loadClipScorer } from "./clip-scorer.js";
 import type { CaptionedPicture, ScoredPictures } from "./scorer.js";
 
 const folder = useTemporaryFolder();
@@ -17,7 +17,7 @@ const picture = (caption: string, size = 32): CaptionedPicture => ({
 
 test("a picture's score is exp(logit_scale) times its similarity, whatever stands beside it", async () => {
   await writeTinyScorer(folder(), { logitScale: 3 });
-  const scorer = await loadClipScorer(folder(), { threads: 1 });
+  const scorer = await loadScorer(folder(), { threads: 1 });
   const captions = ["woman with red hair", "blue heart", "something else", ""];
   const pictures = Array.from({ length: 21 }, (_, i) => picture(captions[i % 4]!));
   const all = (await scorer.score(pictures)) as Required<ScoredPictures>;
@@ -36,7 +36,7 @@ test("a picture's score is exp(logit_scale) times its similarity, whatever stand
 
 test("pictures of other sizes are fitted", async () => {
   await writeTinyScorer(folder());
-  const scorer = await loadClipScorer(folder(), { threads: 1 });
+  const scorer = await loadScorer(folder(), { threads: 1 });
   const { scores } = await scorer.score([picture("blue heart", 64), picture("blue heart", 20)]);
   expect(scores.every(Number.isFinite)).toBe(true);
   await scorer.release();
@@ -44,19 +44,19 @@ test("pictures of other sizes are fitted", async () => {
 
 test("scoring ends once the signal is aborted", async () => {
   await writeTinyScorer(folder());
-  const scorer = await loadClipScorer(folder(), { threads: 1 });
+  const scorer = await loadScorer(folder(), { threads: 1 });
   await expect(scorer.score([picture("")], AbortSignal.abort())).rejects.toMatchObject({ kind: "cancelled" });
   await scorer.release();
 });
 
 test("a folder that is no CLIPModel, and a tokenizer of another model, are refused by name", async () => {
-  await expect(loadClipScorer(join(folder(), "none"))).rejects.toMatchObject({ kind: "notFound" });
+  await expect(loadScorer(join(folder(), "none"))).rejects.toMatchObject({ kind: "notFound" });
   const textOnly = loadCase("text-encode/sd15-quick-gelu").model("text_encoder");
-  await expect(loadClipScorer(textOnly)).rejects.toThrow("clip");
+  await expect(loadScorer(textOnly)).rejects.toThrow("clip");
   await cp(loadCase("score/clip-gelu").model("clip"), join(folder(), "other"), { recursive: true });
   const captions = Array.from({ length: 40 }, (_, i) => `word${"abcdefghij"[i % 10]} x${i}`);
   await writeClipTokenizer(join(folder(), "other"), { tokens: [...tokensOf(captions)], merges: [] }, 77);
-  await expect(loadClipScorer(join(folder(), "other"))).rejects.toThrow("tokens");
+  await expect(loadScorer(join(folder(), "other"))).rejects.toThrow("tokens");
 });
 
 /** More tokens than the case's model has embeddings. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MAX_DEPTH, MAX_SIZE, only, parseConfig } from "../../json-config.js";
+import { fitsPicture, patchError } from "../clip/config.js";
 
 /** BLIP's picture encoder (transformers' BlipVisionConfig). */
 export interface BlipVisionConfig {
@@ -51,7 +52,8 @@ const visionSchema = z
     patch_size: size.default(16),
     layer_norm_eps: z.number().positive().default(1e-5),
   })
-  .refine(dividedByHeads, headsError);
+  .refine(dividedByHeads, headsError)
+  .refine(fitsPicture, patchError);
 
 const textSchema = z
   .looseObject({

@@ -1,6 +1,6 @@
 import * as ops from "../../graph/ops/index.js";
 import type { Value } from "../../graph/value.js";
-import { multiHeadAttention } from "../../nn/attention.js";
+import { multiHeadAttention, paddedAttention } from "../../nn/attention.js";
 import { embedding, layerNorm, linear } from "../../nn/layers.js";
 import type { Parameters } from "../../nn/parameters.js";
 import type { BlipTextConfig } from "./config.js";
@@ -40,7 +40,9 @@ export function blipText(p: Parameters, config: BlipTextConfig, ids: Value, mask
 function attend(p: Parameters, config: BlipTextConfig, x: Value, states: Value, bias?: Value): Value {
   const project = (name: string, from: Value) => linear(p.at("self", name), from, config.hiddenSize);
   const [q, k, v] = [project("query", x), project("key", states), project("value", states)];
-  return output(p.at("output"), config, multiHeadAttention(q, k, v, config.numAttentionHeads, bias), x);
+  const heads = config.numAttentionHeads;
+  const mixed = bias === undefined ? multiHeadAttention(q, k, v, heads) : paddedAttention(q, k, v, heads, bias);
+  return output(p.at("output"), config, mixed, x);
 }
 
 /** BERT's output block: LayerNorm(dense(hidden) + residual). */

@@ -43,3 +43,10 @@ test("a text encoder's file may be that of the whole CLIPModel", () => {
 test("a model that is to heed an attention mask is refused", () => {
   expect(() => parseClipTextConfig({ use_attention_mask: true }, "")).toThrow("use_attention_mask");
 });
+
+// Found by damaged configurations: a graph was built, and failed with an error of the program's own.
+test("patches larger than the picture are refused", () => {
+  const vision_config = { hidden_act: "gelu", image_size: 28, patch_size: 32 };
+  const config = { model_type: "clip", text_config: { hidden_act: "gelu" }, vision_config };
+  expect(() => parseClipConfig(config, "config.json")).toThrow("patch_size");
+});

@@ -61,6 +61,13 @@ function dividedByHeads(width: { hidden_size: number; num_attention_heads: numbe
 
 const headsError = { path: ["num_attention_heads"], error: "does not divide hidden_size" };
 
+/** A picture has at least one patch. */
+export function fitsPicture({ image_size, patch_size }: { image_size: number; patch_size: number }): boolean {
+  return patch_size <= image_size;
+}
+
+export const patchError = { path: ["patch_size"], error: "is larger than image_size" };
+
 const textSchema = z
   .looseObject({
     ...tower,
@@ -89,7 +96,8 @@ const visionSchema = z
     image_size: size.default(224),
     patch_size: size.default(32),
   })
-  .refine(dividedByHeads, headsError);
+  .refine(dividedByHeads, headsError)
+  .refine(fitsPicture, patchError);
 
 const clipSchema = z.looseObject({
   model_type: only("clip"),

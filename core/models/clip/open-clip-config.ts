@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { MAX_DEPTH, MAX_SIZE, parseConfig } from "../../json-config.js";
-import type { ClipConfig } from "./config.js";
+import { type ClipConfig, fitsPicture, patchError } from "./config.js";
 
 const size = z.int().positive().max(MAX_SIZE);
 const depth = z.int().positive().max(MAX_DEPTH);
@@ -27,6 +27,7 @@ const modelSchema = z
       mlp_ratio: ratio,
     }),
   })
+  .refine(({ vision_cfg }) => fitsPicture(vision_cfg), { ...patchError, path: ["vision_cfg", "patch_size"] })
   .refine(({ vision_cfg: v }) => v.width % v.head_width === 0, {
     path: ["vision_cfg", "head_width"],
     error: "does not divide width",

@@ -5,6 +5,7 @@ import { readWeights } from "../../../core/checkpoint/weights.js";
 import { SpinError } from "../../../core/errors.js";
 import type { ReferenceCase } from "../cases.js";
 import type { CaseResult } from "../judge.js";
+import { readArchive } from "./archives.js";
 
 interface MalformedParameters {
   readonly files?: readonly (string | { readonly file: string })[];
@@ -21,6 +22,8 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
       const folders = entries.map(({ folder }) => join(reference.folder, folder));
       return { checks: await refusals(folders, readModel) };
     }
+    case "archives":
+      return { checks: await refusals(paths, readArchive) };
     case "hostile-names":
       return readHostileNames(paths);
     default:
