@@ -95,7 +95,8 @@ export class Workbench {
       seed: String(seed),
       settings: JSON.parse(JSON.stringify(settings)),
     };
-    const training = { label: stage, base, dataset, seed, settings };
+    // Named by the method alone: the same training is the same request, whichever stage asks for it.
+    const training = { label: method, base, dataset, seed, settings };
     return this.#unit(stage, inputs, (key) =>
       train(this.#services.trainer, key, training, (done) =>
         this.#progress.update(stage, done / steps, `step ${done}/${steps}`),
