@@ -25,6 +25,8 @@ export const TRAINER_SETTINGS = {
   checkpointDtype: setting("CHECKPOINT_DTYPE", z.enum(["source", "float32"]).prefault("source")),
   /** Threads inside one operator; 0: as many as there are cores. */
   threads: setting("THREADS", wholeNumber(0, 1024).prefault("0")),
+  /** MiB for trained weights, their gradients and moments, and the graph's values, by estimate; 0: no limit. Less is slower, with the same results. */
+  memoryBudgetMb: setting("MEMORY_BUDGET_MB", wholeNumber(0, 10_000_000).prefault("0")),
   /** Where the training graph runs: cpu, cuda:N or webgpu:N; checked when it starts. */
   device: setting("DEVICE", text.prefault("cpu")),
   /** Sampling batches to have ahead of training, asked for or in memory. */

@@ -64,6 +64,7 @@ export async function trainIteration(
     const { latent, text, added } = plan;
     const shapes = { batch: spec.microBatchSize, latent, tokens: text[0], width: text[1], added };
     const { threads, device } = config;
+    const session = { threads, device, memoryBudgetMb: config.memoryBudgetMb || undefined };
     const adapter = job.adapter && {
       ...job.adapter,
       settings: loraSettings(spec.lora!),
@@ -75,7 +76,7 @@ export async function trainIteration(
     const build = {
       objective,
       shapes,
-      session: { threads, device },
+      session,
       adapter,
       precision: computeIn,
       emaDecay: spec.ema?.decay,

@@ -77,6 +77,7 @@ function benchmark(name: BenchmarkName): Command {
         .choices(["float32", "float16", "bfloat16"])
         .default("float32"),
     )
+    .option("--memory-budget-mb <MiB>", "step, iteration: memory for training, by estimate", wholeNumber(1, 10_000_000))
     .option("--threads <count>", "threads; default: one per core", wholeNumber(1, 1024))
     .option("--profile <file>", "write a table of the time that each operator takes")
     .option("--json", "print one line of JSON")

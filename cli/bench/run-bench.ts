@@ -47,8 +47,19 @@ const FACTORIES: Record<BenchmarkName, Factory> = {
 const RECORDED: Record<BenchmarkName, readonly (keyof BenchSettings)[]> = {
   unet: ["batch", "tokens", "repeats"],
   sample: ["batch", "steps", "guidance", "tokens", "repeats"],
-  step: ["batch", "reference", "lora", "tokens", "repeats"],
-  iteration: ["batch", "steps", "samplingSteps", "form", "inputs", "guidance", "lora", "tokens", "repeats"],
+  step: ["batch", "reference", "lora", "memoryBudgetMb", "tokens", "repeats"],
+  iteration: [
+    "batch",
+    "steps",
+    "samplingSteps",
+    "form",
+    "inputs",
+    "guidance",
+    "lora",
+    "memoryBudgetMb",
+    "tokens",
+    "repeats",
+  ],
 };
 
 /** Runs one benchmark, with progress on standard error; writes the profile where one is asked for. */

@@ -30,6 +30,8 @@ export interface BenchSettings {
   readonly threads?: number;
   /** In what the UNet's products are computed; default: float32. */
   readonly precision?: TrainingPrecision;
+  /** `step`, `iteration`: MiB for training, by estimate, as the trainer's setting has it; no limit where absent. */
+  readonly memoryBudgetMb?: number;
   /** Where it computes; default: the CPU. */
   readonly device?: Device;
   /**

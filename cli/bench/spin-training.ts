@@ -18,7 +18,7 @@ const BETA = 1000;
 /** The training graph of SPIN-Diffusion on B real and B synthetic examples, with the weights of the folder. */
 export async function spinTraining(
   { unet, latent }: Subject,
-  { batch, tokens, threads, device, precision, lora }: BenchSettings,
+  { batch, tokens, threads, device, precision, lora, memoryBudgetMb }: BenchSettings,
   profilePrefix?: string,
 ): Promise<Training> {
   const shapes = {
@@ -29,7 +29,7 @@ export async function spinTraining(
     added: addedWidths(unet.config.textTime),
   };
   return createUnetTraining(unet, (denoise) => buildObjective({ kind: "spin" }, denoise, shapes), {
-    session: { threads, device, profilePrefix },
+    session: { threads, device, profilePrefix, memoryBudgetMb },
     precision,
     lora: lora === undefined ? undefined : newLora(unet.config, lora),
   });

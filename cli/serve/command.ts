@@ -55,6 +55,7 @@ const TRAINER: Own<typeof TRAINER_SETTINGS> = {
   modelDir: "folder with base models",
   ...DATA,
   runsDir: "folder for runs and checkpoints",
+  memoryBudgetMb: "MiB for a training step, by estimate, at the price of time; 0: no limit",
   checkpointDtype: "element type of checkpoints' UNets: source (as the base has it) or float32",
   ...COMPUTING,
   prefetchBatches: "sampling batches to have ahead of training",

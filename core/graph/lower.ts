@@ -1,4 +1,4 @@
-import { topologicalOrder } from "./gradient.js";
+import { topologicalOrder } from "./topological-order.js";
 import { apply, type Node, type Target, type Value } from "./value.js";
 
 /**

@@ -1,6 +1,6 @@
-import { topologicalOrder } from "./gradient.js";
 import { cast } from "./ops/cast.js";
 import { CONSTANT, type ConstantAttributes, constant, PARAMETER } from "./ops/leaf.js";
+import { topologicalOrder } from "./topological-order.js";
 import { apply, type FloatDType, type HalfDType, type Value } from "./value.js";
 
 /**

@@ -13,11 +13,12 @@ import {
 import { SpinError } from "../errors.js";
 import { float32ToBfloat16, float32ToFloat16 } from "../float-formats.js";
 import type { Attribute, Attributes, Subgraph } from "./emitter.js";
-import { topologicalOrder } from "./gradient.js";
+import { peakBytes } from "./live-memory.js";
 import { lower } from "./lower.js";
 import { INPUT, type LeafAttributes, PARAMETER } from "./ops/leaf.js";
 import { SPLIT, type SplitAttributes } from "./ops/movement.js";
 import { RESHAPE } from "./ops/reshape.js";
+import { topologicalOrder } from "./topological-order.js";
 import {
   type DType,
   type Emitter,
@@ -58,6 +59,8 @@ export interface EmittedModel {
   readonly inputs: ReadonlyMap<string, TensorType>;
   /** Of the size that was asked for, perhaps under another shape. */
   readonly outputs: ReadonlyMap<string, TensorType>;
+  /** The most bytes that intermediate values take at once, as estimated; inputs, weights and outputs are not among them. */
+  readonly peakBytes: number;
 }
 
 const OPSET = 21n;
@@ -127,7 +130,7 @@ export function emitModel(outputs: Readonly<Record<string, Value>>, options: Emi
   if (taken !== undefined) throw new SpinError("internal", `emitModel: "${taken}" is both an input and an output`);
   const published = new Map(Object.keys(outputs).map((name, i) => [name, lowered[i]!]));
   for (const [name, value] of published) writer.publish(names.get(value)!, name);
-  return { bytes: writer.toBytes(inputs, published), inputs, outputs: published };
+  return { bytes: writer.toBytes(inputs, published), inputs, outputs: published, peakBytes: peakBytes(lowered) };
 }
 
 /** A weight that is bound to a file. */
@@ -212,6 +215,7 @@ class GraphWriter implements Emitter {
   #nodes: NodeInit[] = [];
   readonly #initializers = new Map<string, MessageInitShape<typeof TensorProtoSchema>>();
   readonly #computed = new Set<string>();
+  readonly #declared = new Map<string, TensorType>();
   readonly #public = new Map<string, string>();
   /** Initializers that could be fed, and so are no constants to the runtime. */
   readonly #defaults = new Map<string, ExternalTensor>();
@@ -251,6 +255,11 @@ class GraphWriter implements Emitter {
     this.#nodes = outside;
     const node = nodes.map((one) => ({ ...one, input: [...one.input], output: [...one.output] }));
     return { graph: { name: `body#${this.#count++}`, node, input, output } };
+  }
+
+  declare(name: string, type: TensorType): string {
+    this.#declared.set(name, type);
+    return name;
   }
 
   ints(values: readonly number[]): string {
@@ -310,6 +319,9 @@ class GraphWriter implements Emitter {
       initializer: [...this.#initializers.values()],
       input: [...inputs, ...this.#defaults].map(([name, type]) => valueInfo(name, type)),
       output: [...outputs].map(([name, type]) => valueInfo(name, type)),
+      valueInfo: [...this.#declared]
+        .filter(([name]) => !this.#public.has(name))
+        .map(([name, type]) => valueInfo(name, type)),
     };
     const opsetImport: MessageInitShape<typeof OperatorSetIdProtoSchema>[] = [
       { domain: "", version: OPSET },

@@ -64,6 +64,8 @@ export interface Emitter {
    * @param captured names outside of further values that it sees.
    */
   subgraph(places: readonly Value[], outputs: readonly Value[], captured: ReadonlyMap<Value, string>): Subgraph;
+  /** Tells the runtime a value's type where it could not infer it; returns the name. */
+  declare(name: string, type: TensorType): string;
   /** Name of an int64 vector constant; equal vectors share one initializer. */
   ints(values: readonly number[]): string;
   /** Name of a float constant, row-major over `shape` (a scalar by default), rounded to `dtype` (float32 by default). */
@@ -75,6 +77,10 @@ export interface OpDefinition<A> {
   readonly name: string;
   /** Whether it is as fast with weights that the runtime could not lay out beforehand. */
   readonly needsNoConstants?: true;
+  /** Whether the output is the first input's memory, under another shape or name. */
+  readonly aliases?: true;
+  /** Bytes that it needs while it runs, beside its inputs and outputs; absent: none to speak of. */
+  scratch?(attributes: A): number;
   /**
    * In what a mixed-precision graph computes it: "half" where speed is to be had and sums are kept in more bits inside, "float" where 16 bits
    * lose too much. Absent: in what its inputs come in.
@@ -113,6 +119,13 @@ export function formatType({ shape, dtype }: TensorType): string {
 /** Number of elements of a shape. */
 export function sizeOf(shape: Shape): number {
   return shape.reduce((product, extent) => product * extent, 1);
+}
+
+const ELEMENT_BYTES: Readonly<Record<DType, number>> = { float32: 4, float16: 2, bfloat16: 2, int64: 8, bool: 1 };
+
+/** Bytes that values take together. */
+export function bytesOf(types: readonly TensorType[]): number {
+  return types.reduce((sum, { shape, dtype }) => sum + ELEMENT_BYTES[dtype] * sizeOf(shape), 0);
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {

@@ -5,8 +5,9 @@ import { inMixedPrecision } from "../graph/mixed-precision.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { input, mul } from "../graph/ops/index.js";
 import { Session, type SessionOptions, type TensorData } from "../graph/session.js";
-import { type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
+import { bytesOf, type HalfDType, type Shape, sizeOf, type Value } from "../graph/value.js";
 import { AdamW, type AdamWOptions, clipFactor } from "./adamw.js";
+import { chooseSegments } from "./choose-segments.js";
 import { type FlatTensors, flatTensors, totalSize } from "./flat-tensors.js";
 import { LossScale } from "./loss-scale.js";
 import { Parameters } from "./parameters.js";
@@ -40,6 +41,8 @@ export type Outputs = Readonly<Record<string, Float32Array>>;
 
 /** How the graph is compiled. Parameters that `external` binds to a file are constants: mapped, and not trained. */
 export interface TrainingOptions extends SessionOptions, EmitOptions {
+  /** What the weights that are trained, their gradients and moments, and the graph's values may take together, in MiB; no limit where absent. */
+  readonly memoryBudgetMb?: number;
   /** What products are computed in; weights, moments and sums stay float32. float32 where nothing is said. */
   readonly precision?: TrainingPrecision;
 }
@@ -52,6 +55,8 @@ export interface StepResult extends UpdateResult {
 }
 
 const GRADIENT = "gradient:";
+/** Weights, gradients, a micro-batch's gradients, and both moments. */
+const FLAT_BUFFERS = 5;
 const LOSS_SCALE = "loss_scale";
 
 /**
@@ -94,20 +99,23 @@ export class Training {
   static async create(
     build: (p: Parameters) => Objective,
     initial: (name: string, shape: Shape) => Promise<Float32Array> | Float32Array,
-    { external, precision = "float32", ...options }: TrainingOptions = {},
+    { external, precision = "float32", memoryBudgetMb, ...options }: TrainingOptions = {},
   ): Promise<Training> {
     const p = new Parameters();
     const { loss, outputs } = inPrecision(build(p), precision);
     const lossScale = precision === "float16" ? new LossScale() : undefined;
     const trained = [...p.all()].filter(([name]) => external?.(name) === undefined);
-    const grads = gradients(
-      lossScale === undefined ? loss : mul(loss, input(LOSS_SCALE, [])),
-      trained.map(([, value]) => value),
-    );
-    const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
+    const values = trained.map(([, value]) => value);
     const isPlain = (options.device ?? "cpu") === "cpu" && precision === "float32";
     const block = isPlain ? await blockSize() : undefined;
-    const session = await Session.create(emitModel({ loss, ...outputs, ...named }, { external, block }), options);
+    const descended = lossScale === undefined ? loss : mul(loss, input(LOSS_SCALE, []));
+    const write = (segments: number) => {
+      const grads = gradients(descended, values, { segments });
+      const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
+      return emitModel({ loss, ...outputs, ...named }, { external, block });
+    };
+    const { model, segments } = chooseSegments(write, FLAT_BUFFERS * bytesOf(values), memoryBudgetMb);
+    const session = await Session.create(model, { ...options, freesBuffers: segments > 1 });
     const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));
     const training = new Training(session, shapes, compileForward, lossScale);

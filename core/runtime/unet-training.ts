@@ -3,16 +3,15 @@ import { requireFinite } from "../checkpoint/weights.js";
 import type { Denoise } from "../diffusion/objectives/objective.js";
 import { SpinError } from "../errors.js";
 import { type Device, deviceParts } from "../graph/device.js";
-import type { SessionOptions } from "../graph/session.js";
 import type { LoraAdapter } from "../models/lora.js";
 import { unetParameterShapes } from "../models/parameter-shapes.js";
 import type { UnetConfig } from "../models/unet/config.js";
 import { unet } from "../models/unet/unet.js";
-import { type Objective, Training, type TrainingPrecision } from "../nn/training.js";
+import { type Objective, Training, type TrainingOptions, type TrainingPrecision } from "../nn/training.js";
 import { bindWeights } from "./inference.js";
 
 export interface UnetTrainingOptions {
-  readonly session?: Pick<SessionOptions, "threads" | "device" | "profilePrefix">;
+  readonly session?: Pick<TrainingOptions, "threads" | "device" | "profilePrefix" | "memoryBudgetMb">;
   /** What products are computed in. */
   readonly precision?: TrainingPrecision;
   /** Trained in place of the UNet's own weights, which then are constants, mapped from their file. */

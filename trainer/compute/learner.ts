@@ -19,7 +19,6 @@ import {
 import { addTrajectories } from "../../core/diffusion/objectives/spin-exact.js";
 import type { SchedulerConfig } from "../../core/diffusion/scheduler-config.js";
 import { SpinError } from "../../core/errors.js";
-import type { SessionOptions } from "../../core/graph/session.js";
 import type { Shape } from "../../core/graph/value.js";
 import { loadClipTokenizer } from "../../core/models/clip/tokenizer.js";
 import { vaeFactor } from "../../core/models/vae/config.js";
@@ -28,6 +27,7 @@ import type {
   Feeds,
   Outputs,
   Training,
+  TrainingOptions,
   TrainingPrecision,
   UpdateOptions,
   UpdateResult,
@@ -59,7 +59,7 @@ export interface ModelFacts {
 export interface BuildOptions {
   readonly objective: ObjectiveForm;
   readonly shapes: ObjectiveShapes;
-  readonly session: Pick<SessionOptions, "threads" | "device">;
+  readonly session: Pick<TrainingOptions, "threads" | "device" | "memoryBudgetMb">;
   /** What products are computed in; float32 where nothing is said. */
   readonly precision?: TrainingPrecision;
   /** Publishes moving averages of what is trained, with this decay. */

@@ -4,6 +4,7 @@ import { apply, type OpDefinition, type Shape, sameShape, shapeError, sizeOf, ty
 /** Definition of {@link reshape}. */
 export const RESHAPE: OpDefinition<{ readonly shape: Shape }> = {
   name: "reshape",
+  aliases: true,
   infer: ([x], { shape }) => {
     if (sizeOf(x!.shape) !== sizeOf(shape)) throw shapeError("reshape", [x!], `the size of [${shape.join(", ")}]`);
     return [{ shape, dtype: x!.dtype }];

@@ -1,4 +1,5 @@
 import { int } from "../emitter.js";
+import { peakBytes } from "../live-memory.js";
 import { apply, type OpDefinition, type Shape, shapeError, type TensorType, type Value } from "../value.js";
 import { input } from "./leaf.js";
 
@@ -42,6 +43,7 @@ const SCAN: OpDefinition<ScanAttributes> = {
       ({ shape, dtype }, i): TensorType => ({ shape: i < numStates ? shape : [length, ...shape], dtype }),
     );
   },
+  scratch: ({ results }) => peakBytes(results),
   emit: (e, inputs, { attributes: { numStates, numOver, places, results } }) => {
     const inside = numStates + numOver;
     const body = e.subgraph(
