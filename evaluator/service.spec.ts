@@ -263,8 +263,10 @@ describe("a finished evaluation", () => {
     const [apart, , same] = evaluation.results.map(distancesOf);
     expect(comparison!.kidDifference!.value).toBeCloseTo(same![0] - apart![0], 9);
     expect(comparison!.cmmdDifference!.value).toBeCloseTo(same![1] - apart![1], 9);
-    const unknown = run.channel.call(compare, { ...compared, labelB: "real" });
+    const unknown = run.channel.call(compare, { ...compared, labelB: "nobody" });
     await expect(unknown).rejects.toMatchObject({ kind: "notFound", details: { field: "label_b" } });
+    const real = run.channel.call(compare, { ...compared, labelB: "real" });
+    await expect(real).rejects.toMatchObject({ kind: "invalid", message: expect.stringContaining("label_b") });
   });
 
   test("compares with another evaluation where both were measured alike, and says what differs where not", async () => {

@@ -159,8 +159,11 @@ describe("the checkpoint service", () => {
       ),
       join(folder(), "secret.json"),
     );
-    for (const path of [LINEAGE_FILE, "manifest.json", "../../../secret.json", "/etc/hostname", ""]) {
+    for (const path of [LINEAGE_FILE, "manifest.json"]) {
       await expect(read(path)).rejects.toMatchObject({ kind: "notFound", details: { field: "path" } });
+    }
+    for (const path of ["../../../secret.json", "/etc/hostname", ""]) {
+      await expect(read(path)).rejects.toMatchObject({ kind: "invalid", details: { field: "path" } });
     }
     await expect(read("model_index.json", 3n)).rejects.toMatchObject({ kind: "invalid", details: { field: "offset" } });
   });
@@ -185,6 +188,8 @@ describe("the checkpoint service", () => {
       ["model_index.json", 2n],
       ["unet/weights.safetensors", 7n],
     ]);
-    await expect(channel.call(getCheckpoint, { digest: "sha256:1" })).rejects.toMatchObject({ kind: "notFound" });
+    await expect(channel.call(getCheckpoint, { digest: "sha256:1" })).rejects.toMatchObject({ kind: "invalid" });
+    const unknown = `sha256:${"1".repeat(64)}`;
+    await expect(channel.call(getCheckpoint, { digest: unknown })).rejects.toMatchObject({ kind: "notFound" });
   });
 });

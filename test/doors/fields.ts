@@ -4,6 +4,8 @@ export type FieldKind =
   | "id"
   /** A path or name below one of the service's folders. */
   | "path"
+  /** A path of a file that people name as they like, with spaces and letters of any script. */
+  | "file"
   | "digest"
   /** Words of people, of bounded length. */
   | "text"
@@ -51,6 +53,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     earlier_share: "size",
   },
   DivergenceStop: { patience: "size", margin: "size", error_rise: "size", real_error_rise: "size" },
+  EmaSettings: { decay: "size" },
   LoraSettings: { rank: "size", alpha: "size", target_modules: "path" },
   SpinObjective: { beta: "size", lambda: "size" },
   SpinExactObjective: { lambda: "size" },
@@ -85,6 +88,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     seeds: "any",
     batch_size: "size",
     scorers: "path",
+    scorer_paths: "file",
     bootstrap_samples: "size",
     bootstrap_seed: "any",
   },
@@ -113,6 +117,8 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     wait_seconds: "any",
     compute_seconds: "any",
     saturated_share: "any",
+    loss_scale: "any",
+    skipped_updates: "any",
   },
 };
 
@@ -140,6 +146,7 @@ const NAMES = [
 export const HOSTILE_TEXTS: Readonly<Record<Exclude<FieldKind, "any" | "size">, readonly string[]>> = {
   id: [...NAMES, "a/b"],
   path: [...NAMES, "a//b", "a/", "./a"],
+  file: [...NAMES, "a//b", "a/", "./a"].filter((name) => !["a b", "ﬀ"].includes(name)),
   digest: [
     "../secret",
     "sha256:12",

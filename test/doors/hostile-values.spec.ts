@@ -11,7 +11,7 @@ import {
   ScalarType,
   toBinary,
 } from "@bufbuild/protobuf";
-import { type ReflectMessage, reflect as reflectMessage } from "@bufbuild/protobuf/reflect";
+import { type ReflectMap, type ReflectMessage, reflect as reflectMessage } from "@bufbuild/protobuf/reflect";
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type Client, status } from "@grpc/grpc-js";
 import { unpackDetails } from "../../core/service/error-details.js";
@@ -79,13 +79,21 @@ function* attacks(type: DescMessage, valid: Uint8Array, seen: Set<string>): Gene
         const first = list.get(0);
         for (let i = list.size; i < LONG; i++) list.add(first);
       } else if (field.fieldKind === "list") holder.get(field).set(0, value as never);
+      else if (field.fieldKind === "map") holder.get(field).set(firstKey(holder.get(field)), value as never);
       else holder.set(field, value as never);
       const isElement = field.fieldKind === "list" && !isList;
       const shown = isList ? `${LONG} entries` : String(value).slice(0, 40);
-      yield { field: isElement ? `${path}[0]` : path, value: shown, request: toBinary(type, message.message) };
+      const key = field.fieldKind === "map" ? `.${firstKey(holder.get(field))}` : "";
+      yield {
+        field: isElement ? `${path}[0]` : `${path}${key}`,
+        value: shown,
+        request: toBinary(type, message.message),
+      };
     }
   }
 }
+
+const firstKey = (map: ReflectMap) => [...map.keys()][0] as string;
 
 interface Place {
   /** As errors name it: `spec.sampling.num_steps`, `items[0].prompt`. */
@@ -116,7 +124,9 @@ function* hostileValues(field: DescField): Generator<{ value?: unknown; isList?:
   if (field.fieldKind === "list" && !UNBOUNDED_LISTS.has(`${nameOf(field)}.${field.name}`)) yield { isList: true };
   if (field.fieldKind === "enum" || (field.fieldKind === "list" && field.listKind === "enum")) yield { value: 9999 };
   const scalar =
-    field.fieldKind === "scalar" || (field.fieldKind === "list" && field.listKind === "scalar")
+    field.fieldKind === "scalar" ||
+    (field.fieldKind === "list" && field.listKind === "scalar") ||
+    (field.fieldKind === "map" && field.mapKind === "scalar")
       ? field.scalar
       : undefined;
   if (scalar === undefined || scalar === ScalarType.BOOL) return;

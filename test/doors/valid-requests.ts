@@ -69,6 +69,7 @@ const iteration = {
   microBatchSize: 4,
   checkpointInterval: 1,
   lora: { rank: 4, alpha: 4, targetModules: ["to_q"] },
+  ema: { decay: 0.999 },
   divergenceStop: { patience: 3, margin: 3, errorRise: 0.1, realErrorRise: 0.1 },
 };
 const spin = { errorSpace: ErrorSpace.ERROR_SPACE_MU, reduction: ErrorReduction.ERROR_REDUCTION_SUM };
@@ -147,6 +148,7 @@ export const VALID_REQUESTS: Readonly<Record<string, readonly Uint8Array[]>> = {
         sampler,
         batchSize: 8,
         scorers: ["none"],
+        scorerPaths: { none: "models/none" },
         bootstrapSamples: 100,
         bootstrapSeed: 1n,
       },
