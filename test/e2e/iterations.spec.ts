@@ -138,7 +138,8 @@ test("whole trajectories give the same steps however they are cut into micro-bat
   expect(told[0]).toHaveLength(9);
   for (const other of told.slice(1))
     other.forEach((value, i) => {
-      expect(value / told[0]![i]!).toBeCloseTo(1, 2);
+      // The first margin is 0 but for rounding, which differs with the cut.
+      expect(Math.abs(value - told[0]![i]!)).toBeLessThan(1e-4 * Math.max(Math.abs(value), 1e-2));
     });
 });
 
