@@ -40,7 +40,7 @@ export async function withLocalServices<T>(
   });
   interrupted.catch(() => undefined); // raced below
   const interrupt = () => {
-    const remedy = "the same command goes on after the last finished iteration";
+    const remedy = "the same command goes on where it stopped";
     controller.abort(new SpinError("cancelled", "interrupted", { remedy }));
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);

@@ -21,7 +21,7 @@ Examples:
 Ctrl-C ends the watching, not the iteration at work: the same command finds the run again, by --name or, without one, by its
 settings, tells what has happened and goes on. --base and --dataset are names of folders of the trainer and its generators. A recipe says all of it in a file; --set and the flags given beside
 it go before what it says. With --local the three services are started here and stopped in the end; Ctrl-C stops them too, and the same
-command goes on after the last finished iteration.`;
+command goes on where it stopped.`;
 
 /** `spin-diffusion run`. */
 export function runCommand(): Command {
