@@ -10,7 +10,7 @@ export function interruption(): Promise<never> {
     const onSignal = () => {
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
       reject(
-        new SpinError("cancelled", "interrupted", { remedy: "the same command goes on after the last checkpoint" }),
+        new SpinError("cancelled", "interrupted", { remedy: "the same command goes on where it stopped" }),
       );
     };
     process.on("SIGINT", onSignal).on("SIGTERM", onSignal);

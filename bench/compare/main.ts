@@ -1,17 +1,15 @@
-import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Argument, Command } from "commander";
 import type { BenchmarkName } from "../../cli/bench/settings.js";
 import { wholeNumber } from "../../cli/options.js";
-import { CLIP_TOKENIZER, makeModel } from "../model/make-model.js";
 import { runTool } from "../run-tool.js";
 import type { Flags } from "./cases.js";
 import { measure, type Program } from "./measure.js";
 import { formatReport, makeReport } from "./report.js";
 import { runRounds, type Side } from "./rounds.js";
 import { shareRuns } from "./share-runs.js";
+import { sizeFolder } from "./size-folder.js";
 import { casesOf, SIZE, SIZES, type SizeName } from "./sizes.js";
 
 interface Options {
@@ -28,7 +26,6 @@ interface Options {
   readonly json?: string;
 }
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const count = wholeNumber(1, 100_000);
 
 const program = new Command("compare")
@@ -51,7 +48,7 @@ await runTool(program);
 async function compare(name: SizeName, options: Options): Promise<void> {
   const size = { ...SIZE[name], ...given(options) };
   const cases = casesOf(size, options.only);
-  const model = options.model ?? (await modelOf(name));
+  const model = options.model ?? (await sizeFolder(name));
   const shared = { model, tokens: size.tokens, threads: options.threads };
   const programs: Record<Side, Program> = {
     here: [process.execPath, "bin/spin-diffusion.mjs", "bench"],
@@ -88,15 +85,4 @@ function fileOf(program: string): string {
 function given({ batch, samplingSteps, steps, tokens }: Options) {
   const all = Object.entries({ batch, samplingSteps, steps, tokens });
   return Object.fromEntries(all.filter(([, value]) => value !== undefined));
-}
-
-/** The size's folder; it is made where it is missing. */
-async function modelOf(name: SizeName): Promise<string> {
-  const { made } = SIZE[name];
-  if (made === undefined) return "demo/base";
-  const folder = `bench/models/${made}`;
-  if (!existsSync(`${ROOT}${folder}`)) {
-    await makeModel(made, `${ROOT}${folder}`, { dtype: "F32", seed: 1n, tokenizer: CLIP_TOKENIZER });
-  }
-  return folder;
 }

@@ -1,10 +1,8 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Device } from "../../core/graph/device.js";
 import type { Flags } from "../compare/cases.js";
 import { measure } from "../compare/measure.js";
+import { sizeFolder } from "../compare/size-folder.js";
 import { SIZE, SIZES, type SizeName } from "../compare/sizes.js";
-import { CLIP_TOKENIZER, makeModel } from "../model/make-model.js";
 
 export { SIZES, type SizeName };
 
@@ -19,7 +17,6 @@ export interface Timing {
   readonly failure?: string;
 }
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PRECISIONS = ["float32", "float16"] as const;
 
 /** Forward, sampling and step of each size, in float32 and float16; float16 on a CPU is conversions alone and is left out. */
@@ -31,7 +28,7 @@ export async function measureAll(
 ): Promise<Timing[]> {
   const timings: Timing[] = [];
   for (const size of sizes) {
-    const model = await folderOf(size);
+    const model = await sizeFolder(size);
     const { tokens, batch, samplingSteps } = SIZE[size];
     const step = size === "sd15" ? { batch, reference: "given", lora: 8 } : { batch, reference: "given" };
     const benches: readonly (readonly [string, Flags])[] = [
@@ -58,14 +55,4 @@ async function one([bench, flags]: readonly [string, Flags]): Promise<Pick<Timin
   } catch (error) {
     return { failure: (error as Error).message };
   }
-}
-
-async function folderOf(name: SizeName): Promise<string> {
-  const { made } = SIZE[name];
-  if (made === undefined) return "demo/base";
-  const folder = `bench/models/${made}`;
-  if (!existsSync(`${ROOT}${folder}`)) {
-    await makeModel(made, `${ROOT}${folder}`, { dtype: "F32", seed: 1n, tokenizer: CLIP_TOKENIZER });
-  }
-  return folder;
 }

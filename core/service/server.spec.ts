@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { fromBinary } from "@bufbuild/protobuf";
-import { BinaryReader } from "@bufbuild/protobuf/wire";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Client, credentials, makeGenericClientConstructor, type ServiceError } from "@grpc/grpc-js";
 import { service as healthService } from "grpc-health-check";
@@ -11,6 +10,7 @@ import {
   RenderImagesResponse,
 } from "../../proto/gen/spin/v1/generator_service.js";
 import { startGeneratorServer } from "../../test/support/generator-server.js";
+import { fields } from "../../test/support/reflection.js";
 import { until } from "../../test/support/until.js";
 import { SpinError } from "../errors.js";
 import { RpcChannel } from "./client.js";
@@ -65,22 +65,22 @@ describe.each(["v1", "v1alpha"])("reflection %s", (version) => {
 
   it("lists the services that the server has, and no others", async () => {
     const { server } = await start({});
-    const response = field(await ask(server.port, version, LIST), 6)[0]!;
-    const names = field(response, 1).map((service) => field(service, 1)[0]!.toString());
+    const response = fields(await ask(server.port, version, LIST), 6)[0]!;
+    const names = fields(response, 1).map((service) => fields(service, 1)[0]!.toString());
     expect(new Set(names)).toEqual(new Set(["grpc.health.v1.Health", "spin.v1.GeneratorService"]));
   });
 
   it("describes the health service too", async () => {
     const { server } = await start({});
-    const response = field(await ask(server.port, version, symbol("grpc.health.v1.Health")), 4)[0]!;
-    const [file] = field(response, 1).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+    const response = fields(await ask(server.port, version, symbol("grpc.health.v1.Health")), 4)[0]!;
+    const [file] = fields(response, 1).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
     expect(file?.service[0]?.method.map((method) => method.name)).toEqual(["Check", "Watch"]);
   });
 
   it("describes a service with everything that it refers to, comments included", async () => {
     const { server } = await start({});
-    const response = field(await ask(server.port, version, symbol("spin.v1.GeneratorService")), 4)[0]!;
-    const file = field(response, 1).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
+    const response = fields(await ask(server.port, version, symbol("spin.v1.GeneratorService")), 4)[0]!;
+    const file = fields(response, 1).map((bytes) => fromBinary(FileDescriptorProtoSchema, bytes));
     const names = file.map((descriptor) => descriptor.name);
     expect(names).toEqual(expect.arrayContaining(file.flatMap((descriptor) => descriptor.dependency)));
     expect(names).toContain("spin/v1/tensor.proto");
@@ -232,16 +232,4 @@ async function ask(port: number, version: string, request: Buffer): Promise<Buff
   call.end();
   client.close();
   return answer;
-}
-
-/** All length-delimited values of a field in a serialised message. */
-function field(message: Buffer, number: number): Buffer[] {
-  const reader = new BinaryReader(message);
-  const found: Buffer[] = [];
-  while (reader.pos < reader.len) {
-    const [id, wireType] = reader.tag();
-    if (id === number && wireType === 2) found.push(Buffer.from(reader.bytes()));
-    else reader.skip(wireType);
-  }
-  return found;
 }

@@ -85,7 +85,7 @@ function asIs(bytes: Buffer): Buffer {
 }
 
 /** All length-delimited values of a field in a serialised message. */
-function fields(message: Buffer, number: number): Buffer[] {
+export function fields(message: Buffer, number: number): Buffer[] {
   const reader = new BinaryReader(message);
   const found: Buffer[] = [];
   while (reader.pos < reader.len) {
