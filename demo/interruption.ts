@@ -9,9 +9,7 @@ export function interruption(): Promise<never> {
   const interrupted = new Promise<never>((_, reject) => {
     const onSignal = () => {
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-      reject(
-        new SpinError("cancelled", "interrupted", { remedy: "the same command goes on where it stopped" }),
-      );
+      reject(new SpinError("cancelled", "interrupted", { remedy: "the same command goes on where it stopped" }));
     };
     process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   });
