@@ -33,6 +33,14 @@ export interface LocalServices {
   stop(): Promise<void>;
 }
 
+/** One service as a process of its own. */
+export interface LocalService {
+  readonly pid: number;
+  /** Rejects when it ends by itself. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
 /** Starts generator, trainer and evaluator; whoever connects waits until they answer. Logs go to `<folder>/logs`. */
 export async function startLocalServices(settings: LocalSettings): Promise<LocalServices> {
   const { folder, modelDir, dataDir, dataIndexDir, threads, environment } = settings;
@@ -49,13 +57,13 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
     ...environment,
   };
   const children = [
-    start("generator", logs, {
+    startService("generator", logs, {
       ...shared,
       PORT: String(generator),
       CHECKPOINT_ADDRESS: at(trainer),
       CACHE_DIR: join(folder, "cache"),
     }),
-    start("trainer", logs, {
+    startService("trainer", logs, {
       ...shared,
       PORT: String(trainer),
       GENERATOR_ADDRESS: at(generator),
@@ -63,7 +71,7 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
       // A base in half precision would round an iteration's updates away between two of them.
       CHECKPOINT_DTYPE: "float32",
     }),
-    start("evaluator", logs, {
+    startService("evaluator", logs, {
       ...shared,
       PORT: String(evaluator),
       GENERATOR_ADDRESS: at(generator),
@@ -83,7 +91,16 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
   };
 }
 
-function start(name: string, logs: string, environment: Readonly<Record<string, string>>) {
+/**
+ * Starts one of the services as a process of its own.
+ * @param name its folder, as `generator`
+ * @param logs folder for `<name>.log`, which is there
+ */
+export function startService(
+  name: "generator" | "trainer" | "evaluator",
+  logs: string,
+  environment: Readonly<Record<string, string>>,
+): LocalService {
   const log = join(logs, `${name}.log`);
   const child = spawn(process.execPath, [join(PROJECT_ROOT, "dist", name, "main.js")], {
     env: { ...process.env, ...environment },
@@ -100,6 +117,7 @@ function start(name: string, logs: string, environment: Readonly<Record<string, 
     throw new SpinError("internal", `the ${name} stopped with code ${code}`, { file: log, remedy: `see ${log}` });
   });
   return {
+    pid: child.pid!,
     ended,
     stop: async () => {
       stopping = true;
@@ -119,7 +137,7 @@ async function terminate(child: ChildProcess): Promise<void> {
 }
 
 /** A port that is free now; the services bind theirs a moment later. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
