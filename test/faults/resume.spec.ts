@@ -147,14 +147,14 @@ test("an attempt that failed for want of a generator is gone on with by the next
   expect(ended.steps.map(({ loss }) => loss)).toEqual(lossesOf);
 }, 300_000);
 
-test.each<[string, Partial<IterationSpec>]>([
-  ["an adapter", { lora: { rank: 2, alpha: 4, targetModules: ["to_q", "to_k"] } }],
-  ["moving averages", { ema: { decay: 0.9 } }],
-  ["products in float16 and a loss scale", { precision: Precision.PRECISION_FLOAT16 }],
+test.each<[string, "spin" | "sft", Partial<IterationSpec>]>([
+  ["an adapter", "spin", { lora: { rank: 2, alpha: 4, targetModules: ["to_q", "to_k"] } }],
+  ["moving averages", "spin", { ema: { decay: 0.9 } }],
+  ["products in float16 and a loss scale", "sft", { precision: Precision.PRECISION_FLOAT16 }],
 ])(
   "with %s the digest is that of the undisturbed run too",
-  async (name, change) => {
-    const spec = smallSpec("spin", { numSteps: 5, ...change });
+  async (name, objective, change) => {
+    const spec = smallSpec(objective, { numSteps: 5, ...change });
     const apart = await startTrainerProcess(join(folder(), "apart"), options());
     running.push(apart);
     const whole = await iterate(apart.channel, (await createRun(apart.channel)).runId, "a", spec);
