@@ -1,6 +1,9 @@
 import { rename, rm } from "node:fs/promises";
 import { canonicalJson } from "../core/canonical-json.js";
+import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
+import { listTrainingStates } from "../core/checkpoint/training-state.js";
 import { SpinError } from "../core/errors.js";
+import { sleep } from "../core/service/deadline.js";
 import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
@@ -17,7 +20,7 @@ import { type Configuration, changedKeys } from "./configuration.js";
 import type { IterationReports } from "./iteration-loop.js";
 import { EventLog } from "./jobs/event-log.js";
 import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
-import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
+import { findRepeated, type IterationRecord, isFinal, originOf } from "./jobs/records.js";
 import type { RunStore } from "./jobs/run-store.js";
 import type { CheckedIterationRequest } from "./requests.js";
 import type { Runs } from "./runs.js";
@@ -48,6 +51,8 @@ export class Iterations {
   /** What earlier processes told of unfinished iterations. */
   readonly #told = new Map<IterationRecord, Told>();
   readonly #starting = new Serial();
+  /** Iterations whose end the disk did not take. Nothing begins before it did: a restart would go on with them beside it. */
+  readonly #unsaved = new Set<IterationRecord>();
   #active: Active | undefined;
   /** The end of the last iteration's work, its log included. */
   #done: Promise<void> = Promise.resolve();
@@ -91,6 +96,7 @@ export class Iterations {
       if (repeated !== undefined) return repeated.iteration;
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
+      for (const record of this.#unsaved) await this.#keep(record, {});
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
       const iteration = Iteration.fromPartial({
@@ -104,15 +110,31 @@ export class Iterations {
         createTime: timestampNow(),
       });
       const { configuration, store } = this.#parts;
-      const before = this.#failedAttempt(iteration);
       const record: IterationRecord = { origin, traceparent: currentTraceparent(), configuration, iteration };
-      const events = await EventLog.open(store.eventsFile(iteration));
-      await store.putIteration(record);
-      await events.append({ $case: "stateChange", value: iteration });
-      this.#logs.set(iteration.iterationId, events);
-      this.#begin(record, events, before === undefined ? NOTHING_TOLD : await this.#inherit(before, iteration, events));
+      const events = await EventLog.create(store.eventsFile(iteration));
+      try {
+        const told = await this.#writeBeginning(iteration, events);
+        await store.putIteration(record); // Not before everything else is on the disk: from here on it is promised.
+        this.#logs.set(iteration.iterationId, events);
+        this.#begin(record, events, told);
+      } catch (error) {
+        await events.close();
+        throw error;
+      }
       return iteration;
     });
+  }
+
+  /** Tells that an iteration is there, and what a failed attempt at the same had come to. */
+  async #writeBeginning(iteration: Iteration, events: EventLog): Promise<Told> {
+    await events.append({ $case: "stateChange", value: iteration });
+    const before = this.#failedAttempt(iteration);
+    if (before !== undefined) return this.#inherit(before, iteration, events);
+    const states = this.#parts.store.statesFolder(iteration);
+    await rm(states, { recursive: true, force: true }).catch((error: unknown) => {
+      throw toIoError(error, states, "write"); // Left of a beginning that came to nothing.
+    });
+    return NOTHING_TOLD;
   }
 
   #begin(record: IterationRecord, events: EventLog, told: Told): void {
@@ -135,14 +157,14 @@ export class Iterations {
   /** Takes over the training states of a failed attempt, and what was told of its steps. */
   async #inherit(from: Iteration, to: Iteration, events: EventLog): Promise<Told> {
     const { store } = this.#parts;
-    const moved = await rename(store.statesFolder(from), store.statesFolder(to)).then(
-      () => true,
-      () => false, // It had none.
-    );
-    if (!moved) return NOTHING_TOLD;
-    const told = await readTold(await EventLog.openEnded(store.eventsFile(from)));
-    for (const value of told.steps) await events.append({ $case: "step", value });
-    return { steps: told.steps, checkpoints: new Map() };
+    const states = store.statesFolder(to);
+    await rename(store.statesFolder(from), states).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw toIoError(error, states, "write"); // It has none, or they were moved before.
+    });
+    if ((await listTrainingStates(states)).length === 0) return NOTHING_TOLD;
+    const { steps } = await readTold(await EventLog.openEnded(store.eventsFile(from)));
+    for (const value of steps) await events.append({ $case: "step", value });
+    return { steps, checkpoints: new Map() };
   }
 
   /** @throws SpinError "notFound" */
@@ -168,7 +190,8 @@ export class Iterations {
   ): AsyncGenerator<WatchIterationResponse> {
     const { store } = this.#parts;
     const { iteration } = store.iteration(iterationId);
-    const events = this.#logs.get(iterationId) ?? (await EventLog.openEnded(store.eventsFile(iteration)));
+    const ending = { $case: "stateChange", value: iteration } as const;
+    const events = this.#logs.get(iterationId) ?? (await EventLog.openEnded(store.eventsFile(iteration), ending));
     yield* events.read(afterSequence, signal);
   }
 
@@ -294,6 +317,7 @@ export class Iterations {
     const { store, config, configuration, log } = this.#parts;
     const path = store.eventsFile(record.iteration);
     const told = await readTold(await EventLog.openEnded(path));
+    if (told.end !== undefined) return this.#keep(record, told.end); // Told of, and then not saved.
     const stepsDone = told.steps.length;
     const changed = changedKeys(record.configuration, configuration);
     if (changed.length > 0) {
@@ -313,10 +337,18 @@ export class Iterations {
   }
 
   async #finish(record: IterationRecord, events: EventLog, outcome: Partial<Iteration>): Promise<void> {
-    await this.#keep(record, { ...outcome, endTime: timestampNow() }).catch((error: unknown) => {
-      // A full disk refuses this too; those who ask are told all the same.
+    this.#unsaved.add(record);
+    const end = performance.now() + LAST_WORD_PATIENCE_MS;
+    while (this.#unsaved.has(record)) {
+      const error = await this.#keep(record, { ...outcome, endTime: timestampNow() }).catch(
+        (thrown: unknown) => thrown,
+      );
+      if (error === undefined) break;
+      // A full disk refuses this too; those who ask are told all the same in the end.
       this.#parts.log.error({ err: error }, "the iteration's outcome could not be saved");
-    });
+      if (performance.now() > end || this.#stopping.signal.aborted) break;
+      await sleep(LAST_WORD_AGAIN_MS);
+    }
     await events.end({ $case: "stateChange", value: record.iteration });
   }
 
@@ -328,12 +360,13 @@ export class Iterations {
   async #keep(record: IterationRecord, change: Partial<Iteration>): Promise<void> {
     record.iteration = { ...record.iteration, ...change };
     await this.#parts.store.putIteration(record);
+    this.#unsaved.delete(record);
   }
 }
 
-function isFinal({ state }: Iteration): boolean {
-  return state !== JobState.JOB_STATE_QUEUED && state !== JobState.JOB_STATE_RUNNING;
-}
+/** How long an iteration's end waits to be told for a disk that does not take it: told and not kept, a restart would go on after it. */
+const LAST_WORD_PATIENCE_MS = 10_000;
+const LAST_WORD_AGAIN_MS = 500;
 
 function failed(thrown: unknown): Partial<Iteration> {
   const { kind, message } = asSpinError(thrown);
