@@ -20,7 +20,7 @@ export interface InnerFaults {
 }
 
 export interface FaultyProcessOptions {
-  readonly service: "generator" | "trainer" | "evaluator";
+  readonly service: "generator" | "trainer";
   /** What it keeps lies below; the disk faults are this folder's. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string>>;
