@@ -1,7 +1,7 @@
 // npm run test:compose -- [--replicas 3] [--steps 6] [--no-build] [--file FILE]…: the Compose file on a real container engine. An iteration is
 // run twice with the same settings: the second time one replica of the generator is killed and another one paused, for good, in mid-iteration.
 // Both must end with the same digest. Everything is removed in the end.
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const PROJECT = "spin-faults";
 const TRAINER = "127.0.0.1:50052";
+const HEALTHY_MS = 180_000;
 /** Steps seen before the faults. */
 const STEPS_BEFORE = 2;
 
@@ -28,9 +29,20 @@ const env = { THREADS: "1", LOG_LEVEL: "warn", ...process.env };
 const files = values.file.flatMap((file) => ["-f", file]);
 
 const docker = (...args) => execFileSync("docker", args, { cwd: ROOT, env, encoding: "utf8" });
-const compose = (...args) => {
-  execFileSync("docker", ["compose", "-p", PROJECT, ...files, ...args], { cwd: ROOT, env, stdio: "inherit" });
-};
+/** Compose as docker's plugin, or the program of its own that came before it. */
+const [program, ...first] =
+  spawnSync("docker", ["compose", "version"]).status === 0 ? ["docker", "compose"] : ["docker-compose"];
+const compose = (args, stdio = "inherit") =>
+  execFileSync(program, [...first, "-p", PROJECT, ...files, ...args], { cwd: ROOT, env, encoding: "utf8", stdio });
+
+/** Waits until the trainer is healthy, which it is started for once the generators are. */
+async function untilHealthy() {
+  const end = performance.now() + HEALTHY_MS;
+  while (spawnSync(process.execPath, ["bin/health.mjs", TRAINER], { cwd: ROOT }).status !== 0) {
+    if (performance.now() > end) throw new Error(`${TRAINER} is not healthy after ${HEALTHY_MS / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
 
 /** Runs an iteration by the command line. @param onStep is told of each step. @returns digest and seconds */
 async function iterate(name, onStep) {
@@ -51,6 +63,7 @@ async function iterate(name, onStep) {
   return { digest: checkpoints.at(-1).digest, seconds: (performance.now() - started) / 1000 };
 }
 
+const paused = [];
 let interrupted;
 process.once("SIGINT", () => (interrupted = new Error("interrupted")));
 const checkpoint = () => {
@@ -58,20 +71,22 @@ const checkpoint = () => {
 };
 try {
   const build = values["no-build"] ? [] : ["--build"];
-  compose("up", "--detach", "--wait", ...build, "--scale", `generator=${replicas}`);
+  compose(["up", "--detach", ...build, "--scale", `generator=${replicas}`]);
+  await untilHealthy();
   checkpoint();
   const undisturbed = await iterate("undisturbed", () => undefined);
   checkpoint();
-  const containers = docker("compose", "-p", PROJECT, ...files, "ps", "--quiet", "generator").trim().split("\n");
+  const containers = compose(["ps", "--quiet", "generator"], ["ignore", "pipe", "inherit"]).trim().split("\n");
   if (containers.length !== replicas) throw new Error(`${containers.length} replicas run, expected ${replicas}`);
   let struck = false;
   const disturbed = await iterate("disturbed", (step) => {
     if (struck || step < STEPS_BEFORE) return;
     struck = true;
-    const [killed, paused] = containers;
-    docker("kill", killed);
-    docker("pause", paused);
-    process.stderr.write(`killed ${killed.slice(0, 12)}, paused ${paused.slice(0, 12)}\n`);
+    const [one, other] = containers;
+    docker("kill", one);
+    docker("pause", other);
+    paused.push(other);
+    process.stderr.write(`killed ${one.slice(0, 12)}, paused ${other.slice(0, 12)}\n`);
   });
   if (!struck) throw new Error("the iteration was over before anything was killed");
   for (const [name, { digest, seconds }] of Object.entries({ undisturbed, disturbed })) {
@@ -80,5 +95,6 @@ try {
   if (disturbed.digest !== undisturbed.digest) throw new Error("the digests differ");
   process.stdout.write(`the same digest with ${replicas} replicas, one of them killed and one paused\n`);
 } finally {
-  compose("down", "--volumes", "--timeout", "1");
+  for (const container of paused) docker("unpause", container);
+  compose(["down", "--volumes", "--timeout", "1"]);
 }

@@ -48,7 +48,9 @@ export async function faultyRun(folder: string, modelDir: string, plan: readonly
     for (let number = 1; number <= NUM_ITERATIONS; ) {
       const { iterationId } = await driver.startIteration(runId, `spin-${number}`, spec);
       started.push({ iterationId, number });
-      looking.push(onlooker.watch(iterationId));
+      const look = onlooker.watch(iterationId);
+      look.catch(() => undefined); // Awaited below.
+      looking.push(look);
       const onStep = (step: number) => faults.afterStep((number - 1) * STEPS_PER_ITERATION + step);
       const { state } = await driver.watch(iterationId, onStep);
       if (state === JobState.JOB_STATE_SUCCEEDED) number += 1;
