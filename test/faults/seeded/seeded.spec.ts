@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { useSharedFolder } from "../../support/temporary-folder.js";
-import { writeTinyModel } from "../../support/tiny-model.js";
+import { ONE_LEVEL, writeTinyModel } from "../../support/tiny-model.js";
 import { faultyRun, NUM_STEPS, type RunOutcome } from "./faulty-run.js";
 import { type Undisturbed, undisturbedOf, violations } from "./journal.js";
 import { planFaults, planOneFault, serviceOf } from "./plan.js";
@@ -27,7 +27,7 @@ let undisturbedSeconds: number;
 const outcomes = new Map<number, Promise<RunOutcome>>();
 
 beforeAll(async () => {
-  await writeTinyModel(join(modelDir(), "tiny"));
+  await writeTinyModel(join(modelDir(), "tiny"), { unet: ONE_LEVEL });
   const { journal, seconds } = await faultyRun(join(folder(), "undisturbed"), modelDir(), []);
   undisturbed = undisturbedOf(journal.clients.get("driver")!);
   undisturbedSeconds = seconds;
