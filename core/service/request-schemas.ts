@@ -228,7 +228,7 @@ export const sampleTrajectoriesRequest: z.ZodType<SampleTrajectoriesRequest & { 
     spec: samplingSpec,
     firstIndex: wholeNumber(0, 2 ** 32 - 1),
     numSamples: wholeNumber(1, 2 ** 32 - 1),
-    contentDigest: z.string(),
+    contentDigest: emptyOr(digest),
   })
   .refine(({ spec, firstIndex }) => firstIndex % spec.settings!.batchSize === 0, {
     path: ["firstIndex"],
