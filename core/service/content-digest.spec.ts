@@ -1,6 +1,6 @@
+import { DRAW_SPEC, drawBatch, xlDrawBatch } from "../../bench/fuzz/draw-batches.js";
 import { SampleTrajectoriesRequest } from "../../proto/gen/spin/v1/generator_service.js";
 import { DrawBatch } from "../../proto/gen/spin/v1/sampling.js";
-import { DRAW_SPEC, drawBatch, xlDrawBatch } from "../../bench/fuzz/draw-batches.js";
 import { checkBatchContent, checkRequestContent, sealedBatch, sealedRequest } from "./content-digest.js";
 
 interface Codec<T> {

@@ -47,9 +47,35 @@ async function untilHealthy() {
 /** Runs an iteration by the command line. @param onStep is told of each step. @returns digest and seconds */
 async function iterate(name, onStep) {
   const started = performance.now();
-  const settings = ["--steps", values.steps, "--batch", "8", "--sampling-batch", "2", "--sampling-steps", "10", "--guidance", "1"];
-  const args = ["run", "--trainer", TRAINER, "--base", "base", "--dataset", "emoji/winners", "--name", name, ...settings, "--json"];
-  const child = spawn(process.execPath, ["bin/spin-diffusion.mjs", ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
+  const settings = [
+    "--steps",
+    values.steps,
+    "--batch",
+    "8",
+    "--sampling-batch",
+    "2",
+    "--sampling-steps",
+    "10",
+    "--guidance",
+    "1",
+  ];
+  const args = [
+    "run",
+    "--trainer",
+    TRAINER,
+    "--base",
+    "base",
+    "--dataset",
+    "emoji/winners",
+    "--name",
+    name,
+    ...settings,
+    "--json",
+  ];
+  const child = spawn(process.execPath, ["bin/spin-diffusion.mjs", ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let out = "";
   child.stdout.on("data", (data) => (out += data));
   createInterface({ input: child.stderr }).on("line", (line) => {

@@ -11,10 +11,11 @@ const lines = process.argv.slice(2).flatMap((file) => readFileSync(file, "utf8")
 const runs = lines.map((line) => JSON.parse(line));
 const nameOf = ({ service, kind }) => `${service}\t${kind}`;
 const extraOf = ({ seconds, undisturbedSeconds }) => seconds - undisturbedSeconds;
+const byName = (a, b) => a.localeCompare(b, "en");
 const together = runs.filter(({ alone }) => !alone);
 const signed = (seconds) => (seconds === undefined ? "–" : `${seconds < 0 ? "−" : "+"}${Math.abs(seconds).toFixed(1)}`);
 
-const rows = [...new Set(runs.flatMap(({ faults }) => faults.map(nameOf)))].sort().map((name) => {
+const rows = [...new Set(runs.flatMap(({ faults }) => faults.map(nameOf)))].sort(byName).map((name) => {
   const has = ({ faults }) => faults.some((fault) => nameOf(fault) === name);
   const times = together.flatMap(({ faults }) => faults).filter((fault) => nameOf(fault) === name).length;
   const alone = runs.filter((run) => run.alone && has(run));

@@ -64,7 +64,10 @@ test("a reader that gives up ends with the signal's error while nothing happens"
 });
 
 describe("an end that the disk did not take", () => {
-  const state = (state: JobState): IterationEvent => ({ $case: "stateChange", value: Iteration.fromPartial({ state }) });
+  const state = (state: JobState): IterationEvent => ({
+    $case: "stateChange",
+    value: Iteration.fromPartial({ state }),
+  });
   const FAILED = state(JobState.JOB_STATE_FAILED);
 
   test("is told by the next process, as the log's last event", async () => {
