@@ -1,6 +1,7 @@
 import { rename, rm } from "node:fs/promises";
 import { canonicalJson } from "../core/canonical-json.js";
 import { SpinError } from "../core/errors.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
 import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
@@ -30,6 +31,8 @@ export interface IterationsParts extends IterationParts {
   readonly store: RunStore;
   readonly runs: Runs;
   readonly models: BaseModels;
+  /** Of runs and checkpoints. */
+  readonly disk: DiskRoom;
   /** What this trainer's results depend on. */
   readonly configuration: Configuration;
 }
@@ -81,7 +84,7 @@ export class Iterations {
 
   /**
    * Starts the next iteration of a run.
-   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated` and `findDataset`
+   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated`, `DiskRoom.require` and `findDataset`
    */
   start(request: CheckedIterationRequest): Promise<Iteration> {
     return this.#starting.run(async () => {
@@ -91,6 +94,7 @@ export class Iterations {
       if (repeated !== undefined) return repeated.iteration;
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
+      await this.#parts.disk.require();
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
       const iteration = Iteration.fromPartial({

@@ -23,11 +23,13 @@ import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
 const share = z.number().min(0).max(1);
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-/** The error is the schema's own: that of a union would say nothing of what is expected. */
-const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
+/** The errors are the schema's own: those of a union would say nothing of what is expected. */
+export const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
   z.string().superRefine((text, check) => {
     const result = text === "" ? undefined : schema.safeParse(text);
-    for (const { message } of result?.error?.issues ?? []) check.addIssue({ code: "custom", message });
+    check.issues.push(
+      ...(result?.error?.issues ?? []).map((issue) => ({ ...issue, input: text }) as z.core.$ZodRawIssue),
+    );
   });
 /** A message that may be unset; the generated types have the key all the same. */
 export const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
