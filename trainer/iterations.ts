@@ -4,6 +4,7 @@ import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
 import { dropStatesAfter, listTrainingStates } from "../core/checkpoint/training-state.js";
 import { SpinError } from "../core/errors.js";
 import { sleep } from "../core/service/deadline.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
 import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
@@ -35,6 +36,8 @@ export interface IterationsParts extends IterationParts {
   readonly store: RunStore;
   readonly runs: Runs;
   readonly models: BaseModels;
+  /** Of runs and checkpoints. */
+  readonly disk: DiskRoom;
   /** What this trainer's results depend on. */
   readonly configuration: Configuration;
 }
@@ -88,8 +91,8 @@ export class Iterations {
 
   /**
    * Starts the next iteration of a run.
-   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated`, `findDataset`
-   * and `checkMessageSize`
+   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated`, `DiskRoom.require`,
+   * `findDataset` and `checkMessageSize`
    */
   start(request: CheckedIterationRequest): Promise<Iteration> {
     return this.#starting.run(async () => {
@@ -99,6 +102,7 @@ export class Iterations {
       if (repeated !== undefined) return repeated.iteration;
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
+      await this.#parts.disk.require();
       for (const record of this.#unsaved) await this.#keep(record, {});
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
