@@ -8,7 +8,7 @@ import { abortable } from "../../core/service/deadline.js";
 import { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { timestampNow } from "../timestamps.js";
 import { Wakeup } from "../wakeup.js";
-import { isFinal } from "./records.js";
+import { isFinal } from "./is-final.js";
 
 /** Whether an event tells that its iteration has ended. */
 export function isEnding({ event }: WatchIterationResponse): boolean {

@@ -2,7 +2,7 @@ import type { Checkpoint } from "../../proto/gen/spin/v1/checkpoint.js";
 import type { Iteration } from "../../proto/gen/spin/v1/trainer_service.js";
 import type { StepMetrics } from "../../proto/gen/spin/v1/training.js";
 import type { EventLog } from "./event-log.js";
-import { isFinal } from "./records.js";
+import { isFinal } from "./is-final.js";
 
 /** What has been told of an iteration. */
 export interface Told {

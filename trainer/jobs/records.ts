@@ -2,7 +2,6 @@ import * as z from "zod";
 import { digestOf } from "../../core/canonical-json.js";
 import { SpinError } from "../../core/errors.js";
 import { parseConfig, parseMessage } from "../../core/json-config.js";
-import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { Iteration, Run } from "../../proto/gen/spin/v1/trainer_service.js";
 import type { Configuration } from "../configuration.js";
 
@@ -29,11 +28,6 @@ export interface IterationRecord {
   /** Changes under which it was made to go on. */
   forced?: readonly string[];
   iteration: Iteration;
-}
-
-/** Whether an iteration has ended. */
-export function isFinal({ state }: Iteration): boolean {
-  return state !== JobState.JOB_STATE_QUEUED && state !== JobState.JOB_STATE_RUNNING;
 }
 
 /** @param request the request's proto3 JSON form */
