@@ -75,8 +75,8 @@ async function sample(of: SamplingSpec, firstIndex = 0, numSamples = 2, { channe
   return batches;
 }
 
-/** Everything that a batch means: all but when and how fast it was computed. */
-const content = ({ traceparent: _, computeSeconds: __, ...batch }: DrawBatch) => batch;
+/** Everything that a batch means: all but when and how fast it was computed, and the digest that covers these too. */
+const content = ({ traceparent: _, computeSeconds: __, contentDigest: ___, ...batch }: DrawBatch) => batch;
 
 describe.each(FORMS)("SampleTrajectories, %s", (_, fields) => {
   it("streams a message per batch, stamped, with tensors of the promised shapes", async () => {
