@@ -145,6 +145,8 @@ const timeline = z
 
 const shown = z.string().max(200);
 
+const someSeconds = z.number().positive().max(1e9);
+
 /** The steps of a curve are figures that are drawn as they are. */
 const curve = z.looseObject({ label: shown, steps: z.array(z.unknown()) }) as unknown as z.ZodType<TrainingCurve>;
 
@@ -155,4 +157,5 @@ export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
   lineage: z.array(z.custom<LineageEntry>()).max(1000),
   timeline: z.union([timeline, z.undefined()]),
   referenceLabel: shown.optional(),
+  estimate: z.union([z.object({ plannedSeconds: someSeconds, measuredSeconds: someSeconds }), z.undefined()]),
 });
