@@ -74,6 +74,24 @@ export function parseConfig<T>(schema: z.ZodType<T>, json: unknown, file: string
   });
 }
 
+/**
+ * Reads a message from the JSON that it was kept as.
+ * @param read the generated code's `fromJSON`, which throws errors of its own
+ * @throws SpinError "corrupt" naming the file
+ */
+export function parseMessage<T>(read: (json: unknown) => T, json: unknown, file: string): T {
+  try {
+    return read(json);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SpinError("corrupt", `${file} does not hold what it was written with (${reason})`, {
+      file,
+      cause,
+      remedy: "restore it from a copy",
+    });
+  }
+}
+
 /** A setting of which only these values are supported; an omitted one, or null, has the first. */
 export function only<const T extends string | number | boolean>(first: T, ...others: readonly T[]) {
   const supported: readonly T[] = [first, ...others];

@@ -1,13 +1,13 @@
+import * as z from "zod";
 import { SpinError } from "../core/errors.js";
 import { AppendLog, cutTo, readLines } from "./append-log.js";
 import { type Protocol, protocolDifferences } from "./picture-scores.js";
 import { formatBatch, parseBatch, type ScoredBatch } from "./scored-batch.js";
+import { protocolSchema } from "./scores-file.js";
 
 /** First line of the file: what the batches below it were scored with. */
-interface Head {
-  readonly label: string;
-  readonly protocol: Protocol;
-}
+const headSchema = z.object({ label: z.string(), protocol: protocolSchema });
+type Head = z.infer<typeof headSchema>;
 
 /**
  * The batches of one checkpoint that are scored so far, on the disk: an evaluation that was interrupted, however hard,
@@ -29,7 +29,7 @@ export class PartialScores {
    */
   static async open(file: string, label: string, protocol: Protocol): Promise<PartialScores> {
     const { values, bytes } = await readLines(file, (line, index): Head | ScoredBatch =>
-      index === 0 ? (JSON.parse(line) as Head) : parseBatch(line),
+      index === 0 ? headSchema.parse(JSON.parse(line)) : parseBatch(line),
     );
     await cutTo(file, bytes);
     const [head, ...batches] = values as [Head | undefined, ...ScoredBatch[]];

@@ -1,8 +1,9 @@
 import { z } from "zod";
-import { checkContained } from "../core/contained-path.js";
+import { pathProblem } from "../core/contained-path.js";
 import {
   checkpointRef,
   datasetRef,
+  emptyOr,
   pageToken,
   relativeName,
   requestId,
@@ -50,11 +51,9 @@ const orDefault = (schema: z.ZodType<number>, value: number) =>
 
 /** A path below a folder, of any characters that paths have: `sac+logos+ava1-l14-linearMSE.pth` is one. */
 const containedName = z.string().superRefine((path, context) => {
-  try {
-    checkContained(path);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-  }
+  const problem = pathProblem(path);
+  if (problem === undefined) return;
+  context.addIssue({ code: "custom", message: `a path below its folder, as a/b, and not one that ${problem}` });
 });
 
 const label = z
@@ -75,7 +74,7 @@ export const evaluationSpec: z.ZodType<CheckedSpec> = z
       .min(1)
       .max(64)
       .refine((all) => areDistinct(all.map((one) => one.label)), "a label of its own for each checkpoint"),
-    baselineLabel: z.union([z.literal(""), label]),
+    baselineLabel: emptyOr(label),
     prompts: datasetRef,
     maxPrompts: wholeNumber(0, 2 ** 32 - 1),
     seeds: z.array(z.bigint()).min(1).max(16).refine(areDistinct, "different seeds"),

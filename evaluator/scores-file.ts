@@ -7,20 +7,23 @@ import { type Distance, numPictures, type PictureScores } from "./picture-scores
 const replicate = z.union([z.number(), z.null().transform(() => Number.NaN)]);
 const distance = z.object({ value: z.number(), replicates: z.array(replicate) });
 
+/** How pictures were scored, as it is kept. */
+export const protocolSchema = z.object({
+  scorers: z.array(z.object({ name: z.string(), digest: z.string() })),
+  promptSetDigest: z.string(),
+  numPrompts: z.int(),
+  seeds: z.array(z.string()),
+  sampler: z.string(),
+  batchSize: z.int(),
+  computeFingerprint: z.string(),
+  bootstrapSamples: z.int(),
+  bootstrapSeed: z.string(),
+});
+
 const headSchema = z.object({
   label: z.string(),
   checkpointDigest: z.string(),
-  protocol: z.object({
-    scorers: z.array(z.object({ name: z.string(), digest: z.string() })),
-    promptSetDigest: z.string(),
-    numPrompts: z.int(),
-    seeds: z.array(z.string()),
-    sampler: z.string(),
-    batchSize: z.int(),
-    computeFingerprint: z.string(),
-    bootstrapSamples: z.int(),
-    bootstrapSeed: z.string(),
-  }),
+  protocol: protocolSchema,
   kid: distance.optional(),
   cmmd: distance.optional(),
 });

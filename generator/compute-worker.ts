@@ -1,12 +1,13 @@
 import { SpinError } from "../core/errors.js";
 import { cancelled, serveWorker } from "../core/runtime/worker-host.js";
+import { type DrawSizes, drawBytes, mostSamples } from "../core/service/draw-bytes.js";
 import { RESPONSE_LIMIT_BYTES } from "../core/service/limits.js";
 import { SampleForm } from "../proto/gen/spin/v1/sampling.js";
 import { batchInputs } from "./batch-inputs.js";
 import { ConditionEncoder } from "./condition-encoder.js";
 import { drawJob } from "./draw-job.js";
 import { encodeDraws } from "./draw-message.js";
-import { type BeforeRun, type DrawJob, unetConditions } from "./draws.js";
+import { type BeforeRun, unetConditions } from "./draws.js";
 import { EncodedStore } from "./encoded-store.js";
 import { LoadedModels, pictureSide } from "./loaded-models.js";
 import { renderPictures } from "./pictures.js";
@@ -15,9 +16,6 @@ import { TrainingSources } from "./training-source.js";
 import type { BatchCost, ComputeMethods } from "./worker-contract.js";
 
 /** Runs in a worker thread: holds the models and computes one batch at a time. */
-
-/** Beside the tensors that are counted: timesteps, errors, names. */
-const MESSAGE_OVERHEAD_BYTES = 1 << 20;
 
 let sources = new TrainingSources();
 let models: LoadedModels | undefined;
@@ -88,7 +86,12 @@ const methods: ComputeMethods = {
     const resolution = pictureSide(model, settings.image!.resolution, "spec.settings.image.resolution");
     const side = resolution / model.factor;
     const latentShape = [model.latentChannels, side, side];
-    checkMessageSize(job, settings.batchSize, latentShape, model.conditionSize);
+    const latentSize = latentShape.reduce((product, extent) => product * extent, 1);
+    const { conditionSize } = model;
+    checkMessageSize(
+      { form: spec.form, drawsPerSample: job.drawsPerSample, latentSize, conditionSize },
+      settings.batchSize,
+    );
     const { encoder } = configured();
     const inputs = await batchInputs(model, encoder, source, job, settings, resolution, latentShape, proceed);
     const other = opponent && (await configured().models.beside(checkpoint, opponent));
@@ -107,20 +110,12 @@ const methods: ComputeMethods = {
 };
 
 /** @throws SpinError `invalid` for draws that do not fit one message, before anything is computed. */
-function checkMessageSize(
-  { form, drawsPerSample }: DrawJob,
-  samples: number,
-  latentShape: readonly number[],
-  conditionSize: number,
-): void {
-  const tensors = form === "realOnly" ? 2 : 4;
-  const latents = latentShape.reduce((product, extent) => product * extent, tensors * samples * drawsPerSample);
-  const floats = latents + samples * conditionSize;
-  const bytes = 4 * floats + MESSAGE_OVERHEAD_BYTES;
+function checkMessageSize(sizes: DrawSizes, samples: number): void {
+  const bytes = drawBytes(sizes, samples);
   if (bytes <= RESPONSE_LIMIT_BYTES) return;
   throw new SpinError("invalid", `a batch of draws takes ${bytes} bytes, the limit is ${RESPONSE_LIMIT_BYTES}`, {
-    field: "spec.settings.draws_per_sample",
-    remedy: "ask for fewer draws per sample, or for smaller batches",
+    field: "spec.settings.batch_size",
+    remedy: `ask for batches of at most ${mostSamples(sizes)} samples, or for fewer draws of each`,
   });
 }
 

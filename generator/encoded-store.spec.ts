@@ -5,7 +5,12 @@ import { ConditionEncoder, type EncodingModel } from "./condition-encoder.js";
 import { EncodedStore } from "./encoded-store.js";
 
 const folder = useTemporaryFolder();
-const disk = (maxBytes = 1_000_000, fingerprint = "sha256:f") => ({ folder: folder(), maxBytes, fingerprint });
+const disk = (maxBytes = 1_000_000, fingerprint = "sha256:f") => ({
+  folder: folder(),
+  maxBytes,
+  minFreeBytes: 0,
+  fingerprint,
+});
 const tensors = (value: number, size = 4) => ({
   states: { shape: [1, size], data: new Float32Array(size).fill(value) },
 });
@@ -83,4 +88,10 @@ test("an encoder computes what neither memory nor disk has, and gives the same b
   const other = new ConditionEncoder(0, await EncodedStore.open(disk()));
   await other.prompts({ ...model, textDigest: "another" }, ["a"], 0);
   expect(computed).toBe(3);
+});
+
+test("with too little free on the disk nothing more is kept there", async () => {
+  const store = await EncodedStore.open({ ...disk(), minFreeBytes: 1e18 });
+  await store.set("a", tensors(1));
+  expect(await files()).toEqual([]);
 });

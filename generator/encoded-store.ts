@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { sha256Digest } from "../core/canonical-json.js";
 import { openSafetensors } from "../core/checkpoint/safetensors.js";
 import { writeSafetensors } from "../core/checkpoint/write-safetensors.js";
+import { freeBytes } from "../core/free-disk.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
 
 /** Where encoded captions and pictures outlive the process. */
@@ -11,6 +12,8 @@ export interface EncodedDisk {
   readonly folder: string;
   /** Most bytes of files. */
   readonly maxBytes: number;
+  /** With fewer bytes free on the disk, nothing more is kept there. */
+  readonly minFreeBytes: number;
   /** Digest of the fingerprint that they are computed under: another one may round otherwise. */
   readonly fingerprint: string;
 }
@@ -70,6 +73,7 @@ export class EncodedStore {
     // Replicas may share the folder: each writes under a name of its own, and the last of equals wins.
     const temporary = `${path}.${randomUUID()}`;
     try {
+      if ((await freeBytes(this.#disk.folder)) < this.#disk.minFreeBytes) return;
       await mkdir(join(path, ".."), { recursive: true });
       await writeSafetensors(temporary, entries);
       const { size } = await stat(temporary);

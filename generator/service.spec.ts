@@ -201,7 +201,7 @@ describe("SampleTrajectories refuses", () => {
           0,
           256,
         ),
-      { kind: "invalid", field: "spec.settings.draws_per_sample" },
+      { kind: "invalid", field: "spec.settings.batch_size" },
     ],
   ];
   it.each(cases)("%s", async (_, work, { kind, field }: { kind?: string; field?: string }) => {

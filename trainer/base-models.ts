@@ -45,6 +45,12 @@ export class BaseModels {
     });
   }
 
+  /** Where a model lies, without a look at its files; undefined for one that only its digest tells. @throws SpinError as `containedPath` */
+  async locate({ digest, modelName }: CheckpointRef): Promise<string | undefined> {
+    if (modelName !== "") return containedPath(this.#modelDir, modelName, { field: "base.model_name" });
+    return this.#checkpoints.find(digest)?.folder;
+  }
+
   async #named({ digest, modelName }: CheckpointRef): Promise<{ folder: string; ref: CheckpointRef }> {
     const folder = await containedPath(this.#modelDir, modelName, { field: "base.model_name" });
     const found = (await this.#digests.manifest(folder)).digest;

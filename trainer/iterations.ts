@@ -1,8 +1,11 @@
 import { rename, rm } from "node:fs/promises";
 import { canonicalJson } from "../core/canonical-json.js";
+import { dropStatesAfter } from "../core/checkpoint/training-state.js";
 import { SpinError } from "../core/errors.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
 import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
+import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
 import {
   Iteration,
@@ -19,6 +22,7 @@ import { EventLog } from "./jobs/event-log.js";
 import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
 import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
 import type { RunStore } from "./jobs/run-store.js";
+import { checkMessageSize } from "./message-size.js";
 import type { CheckedIterationRequest } from "./requests.js";
 import type { Runs } from "./runs.js";
 import { Serial } from "./serial.js";
@@ -30,6 +34,8 @@ export interface IterationsParts extends IterationParts {
   readonly store: RunStore;
   readonly runs: Runs;
   readonly models: BaseModels;
+  /** Of runs and checkpoints. */
+  readonly disk: DiskRoom;
   /** What this trainer's results depend on. */
   readonly configuration: Configuration;
 }
@@ -81,7 +87,8 @@ export class Iterations {
 
   /**
    * Starts the next iteration of a run.
-   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated` and `findDataset`
+   * @throws SpinError "precondition" while one is active, "notFound" for the run, and as `findRepeated`, `DiskRoom.require`,
+   * `findDataset` and `checkMessageSize`
    */
   start(request: CheckedIterationRequest): Promise<Iteration> {
     return this.#starting.run(async () => {
@@ -91,8 +98,11 @@ export class Iterations {
       if (repeated !== undefined) return repeated.iteration;
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
+      await this.#parts.disk.require();
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
+      const folder = await this.#parts.models.locate(this.#refOf(run, run.latestCheckpointDigest));
+      if (folder !== undefined) await checkMessageSize(spec, folder);
       const iteration = Iteration.fromPartial({
         iterationId: this.#parts.store.nextIterationId(runId),
         runId,
@@ -254,8 +264,11 @@ export class Iterations {
 
   /** Where a model of a run lies: its base, or a checkpoint. @throws SpinError as `BaseModels.find` */
   async #folderOf(run: Run, digest: string): Promise<string> {
-    const modelName = digest === run.base!.digest ? run.base!.modelName : "";
-    return (await this.#parts.models.find({ digest, modelName })).folder;
+    return (await this.#parts.models.find(this.#refOf(run, digest))).folder;
+  }
+
+  #refOf(run: Run, digest: string): CheckpointRef {
+    return { digest, modelName: digest === run.base!.digest ? run.base!.modelName : "" };
   }
 
   /** What was told before an interruption is not told again. */
@@ -293,8 +306,14 @@ export class Iterations {
   async #takeUp(record: IterationRecord): Promise<void> {
     const { store, config, configuration, log } = this.#parts;
     const path = store.eventsFile(record.iteration);
+    const lost = await EventLog.mend(path);
+    if (lost > 0) log.error({ file: path, bytes: lost }, "the events are damaged: their steps are done and told again");
     const told = await readTold(await EventLog.openEnded(path));
     const stepsDone = told.steps.length;
+    // A state is saved once its step was told; after a crash of the machine it may be there and the telling not.
+    for (const state of await dropStatesAfter(store.statesFolder(record.iteration), stepsDone)) {
+      log.warn({ state, stepsDone }, "training state removed: the events that go before it are lost");
+    }
     const changed = changedKeys(record.configuration, configuration);
     if (changed.length > 0) {
       const { iterationId } = record.iteration;

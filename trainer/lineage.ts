@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { TRAINING_STATE_FOLDER } from "../core/checkpoint/manifest.js";
-import { parseConfig } from "../core/json-config.js";
+import { parseConfig, parseMessage } from "../core/json-config.js";
 import { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
 import { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { IterationSpec } from "../proto/gen/spin/v1/training.js";
@@ -40,7 +40,7 @@ export function lineageJson({ checkpoint, spec, dataset, seed, ...digests }: Lin
 
 const listed = z.looseObject({ checkpoint: z.looseObject({ runId: z.string(), iterationId: z.string() }) });
 
-/** The listed part of a lineage file. @throws SpinError "invalid" naming the file where it is no lineage */
+/** The listed part of a lineage file. @throws SpinError "invalid" or "corrupt" naming the file where it is no lineage */
 export function parseLineage(json: unknown, file: string): Checkpoint {
-  return Checkpoint.fromJSON(parseConfig(listed, json, file).checkpoint);
+  return parseMessage(Checkpoint.fromJSON, parseConfig(listed, json, file).checkpoint, file);
 }

@@ -28,6 +28,8 @@ export interface LocalServices {
   readonly generator: string;
   readonly trainer: string;
   readonly evaluator: string;
+  /** Their processes, in this order. */
+  readonly processes: readonly ServiceProcess[];
   /** Rejects when a service ends by itself. */
   readonly failed: Promise<never>;
   stop(): Promise<void>;
@@ -48,14 +50,14 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
     ...(dataIndexDir === undefined ? {} : { DATA_INDEX_DIR: dataIndexDir }),
     ...environment,
   };
-  const children = [
-    start("generator", logs, {
+  const processes = [
+    startService("generator", logs, {
       ...shared,
       PORT: String(generator),
       CHECKPOINT_ADDRESS: at(trainer),
       CACHE_DIR: join(folder, "cache"),
     }),
-    start("trainer", logs, {
+    startService("trainer", logs, {
       ...shared,
       PORT: String(trainer),
       GENERATOR_ADDRESS: at(generator),
@@ -63,28 +65,46 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
       // A base in half precision would round an iteration's updates away between two of them.
       CHECKPOINT_DTYPE: "float32",
     }),
-    start("evaluator", logs, {
+    startService("evaluator", logs, {
       ...shared,
       PORT: String(evaluator),
       GENERATOR_ADDRESS: at(generator),
       EVALUATIONS_DIR: join(folder, "evaluations"),
     }),
   ];
-  const failed = Promise.race(children.map(({ ended }) => ended));
+  const failed = Promise.race(processes.map(({ ended }) => ended));
   failed.catch(() => undefined); // whoever works with the services waits for it
   return {
     generator: at(generator),
     trainer: at(trainer),
     evaluator: at(evaluator),
+    processes,
     failed,
     stop: async () => {
-      await Promise.all(children.map(({ stop }) => stop()));
+      await Promise.all(processes.map(({ stop }) => stop()));
     },
   };
 }
 
-function start(name: string, logs: string, environment: Readonly<Record<string, string>>) {
-  const log = join(logs, `${name}.log`);
+/** A service in a process of its own. */
+export interface ServiceProcess {
+  readonly pid: number;
+  /** Rejects when it ends by itself. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a service, as it was built.
+ * @param logs folder that its output goes to, as `<label>.log`
+ */
+export function startService(
+  name: "generator" | "trainer" | "evaluator",
+  logs: string,
+  environment: Readonly<Record<string, string>>,
+  label: string = name,
+): ServiceProcess {
+  const log = join(logs, `${label}.log`);
   const child = spawn(process.execPath, [join(PROJECT_ROOT, "dist", name, "main.js")], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -95,11 +115,13 @@ function start(name: string, logs: string, environment: Readonly<Record<string, 
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
   let stopping = false;
-  const ended = once(child, "exit").then(([code]): never => {
+  const ended: Promise<never> = once(child, "exit").then(([code]): never => {
     if (stopping) return new Promise(() => undefined) as never;
     throw new SpinError("internal", `the ${name} stopped with code ${code}`, { file: log, remedy: `see ${log}` });
   });
+  ended.catch(() => undefined); // whoever works with the service waits for it
   return {
+    pid: child.pid!,
     ended,
     stop: async () => {
       stopping = true;
@@ -119,7 +141,7 @@ async function terminate(child: ChildProcess): Promise<void> {
 }
 
 /** A port that is free now; the services bind theirs a moment later. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -37,7 +37,7 @@ export async function readRecipe(file: string, overrides: readonly Override[] = 
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const wrong = document.errors.map(({ message, pos }) => `line ${lines.linePos(pos[0]).line}: ${message}`);
   if (wrong.length > 0) throw malformed(file, wrong);
-  const value: unknown = document.toJS() ?? {};
+  const value = plain(document, file) ?? {};
   for (const { path, value: set } of overrides) put(value, path, set);
   const result = recipe.safeParse(value);
   if (!result.success) throw malformed(file, mistakes(result.error.issues, value, document, lines, overrides));
@@ -46,6 +46,15 @@ export async function readRecipe(file: string, overrides: readonly Override[] = 
     throw malformed(file, ["select: expected one iteration to choose from, there are more"]);
   }
   return result.data;
+}
+
+/** @throws SpinError `invalid` where an alias leads nowhere, or to more than a hundred copies */
+function plain(document: Document.Parsed, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw malformed(file, [(error as Error).message]);
+  }
 }
 
 /** Each mistake with its line, or with --set where it came from there. */

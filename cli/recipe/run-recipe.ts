@@ -22,6 +22,8 @@ export interface RecipeRun {
   /** Where the evaluation's report is written; default: beside the summary. */
   readonly report?: string;
   readonly onLine: (line: string) => void;
+  /** Seconds that the trainer may be gone for. */
+  readonly patience: number;
   /** Ends the watching. */
   readonly signal: AbortSignal;
 }
@@ -41,7 +43,7 @@ export interface RecipeOutcome {
 
 /** Trains, selects and evaluates as a recipe says. The same recipe finds its run again and goes on. */
 export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
-  const { recipe, trainer, evaluator, stateDir, onLine, signal } = options;
+  const { recipe, trainer, evaluator, stateDir, onLine, signal, patience } = options;
   const { name, finished } = await withService(trainer, async (service) => {
     const base = await baseOf(service, recipe.base, signal);
     const iterations = iterationsOf(recipe);
@@ -49,7 +51,10 @@ export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
     const job = { base, dataset, split, seed: BigInt(recipe.seed), iterations };
     const name = nameOf(recipe.name, job);
     onLine(`recipe ${recipe.name}, known as ${name}`);
-    return { name, finished: await runIterations(service, job, { name, title: recipe.name, signal, onLine }) };
+    return {
+      name,
+      finished: await runIterations(service, job, { name, title: recipe.name, signal, onLine, patience }),
+    };
   });
   const folder = join(stateDir, "recipes", name);
 

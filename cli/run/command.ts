@@ -19,7 +19,7 @@ Examples:
       --evaluator 127.0.0.1:50053 --scorer scorer --report report.html
 
 Ctrl-C ends the watching, not the iteration at work: the same command finds the run again, by --name or, without one, by its
-settings, tells what has happened and goes on. --base and --dataset are names of folders of the trainer and its generators. A recipe says all of it in a file; --set and the flags given beside
+settings, tells what has happened and goes on. A trainer that is gone while it is watched, as in a restart, is waited for (--patience). --base and --dataset are names of folders of the trainer and its generators. A recipe says all of it in a file; --set and the flags given beside
 it go before what it says. With --local the three services are started here and stopped in the end; Ctrl-C stops them too, and the same
 command goes on where it stopped.`;
 
@@ -37,6 +37,7 @@ export function runCommand(): Command {
   return command
     .addOption(new Option("--seed <number>", "key of all noise").argParser(seed).default(0n, "0"))
     .option("--name <name>", "what the run is known by; default: made from its settings", jobName)
+    .option("--patience <seconds>", "how long a trainer that is gone is waited for", wholeNumber(0, 31_536_000), 600)
     .option("--evaluator <address>", "evaluate base and iterations there in the end", serviceAddress)
     .option("--scorer <name>", "scorer of the evaluation", resourceName, "scorer")
     .option("--max-prompts <count>", "its prompts; 0: all of the test split", wholeNumber(0, 4_294_967_295), 0)
@@ -66,7 +67,7 @@ export function runCommand(): Command {
 
 /** Runs what the flags say, in services that are there or in some of its own. */
 async function flagsAction(options: RunCommandOptions): Promise<void> {
-  const { trainer, evaluator, scorer, maxPrompts, report, name, json, ...others } = options;
+  const { trainer, evaluator, scorer, maxPrompts, report, name, patience, json, ...others } = options;
   const { set: _, local, modelDir, dataDir, stateDir, threads, ...settings } = others;
   const { iterations: __, ...identity } = settings;
   const { run } = await import("./run.js");
@@ -78,6 +79,7 @@ async function flagsAction(options: RunCommandOptions): Promise<void> {
       trainer: services?.trainer ?? trainer,
       name: name ?? nameOf("run", identity),
       evaluation,
+      patience,
       asJson: json ?? false,
     });
   });

@@ -4,7 +4,7 @@ import type { RunCommandOptions } from "./run-options.js";
 /** Flags that are for the command, not for what is trained. */
 const NOT_SETTINGS: readonly string[] = [
   ...["trainer", "evaluator", "scorer", "maxPrompts", "report", "name", "json", "iterations"],
-  ...["set", "local", "modelDir", "dataDir", "stateDir", "threads"],
+  ...["set", "local", "modelDir", "dataDir", "stateDir", "threads", "patience"],
 ];
 
 /** Runs a recipe; flags that are given beside it go before what it says. */
@@ -12,7 +12,7 @@ export async function recipeAction(file: string, options: RunCommandOptions, com
   const { parseOverride, readRecipe } = await import("../recipe/read-recipe.js");
   const { runRecipe } = await import("../recipe/run-recipe.js");
   const { withLocalServices } = await import("../local/with-local-services.js");
-  const { local, modelDir, dataDir, stateDir, threads, report, json, set = [] } = options;
+  const { local, modelDir, dataDir, stateDir, threads, report, json, patience, set = [] } = options;
   const given = Object.entries(options as unknown as Record<string, unknown>).filter(([name]) => {
     return !NOT_SETTINGS.includes(name) && command.getOptionValueSource(name) === "cli";
   });
@@ -30,6 +30,7 @@ export async function recipeAction(file: string, options: RunCommandOptions, com
         report,
         onLine: (line) => output.write(`${line}\n`),
         signal,
+        patience,
       }),
   );
   if (json) process.stdout.write(`${JSON.stringify(outcome)}\n`);

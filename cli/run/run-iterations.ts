@@ -7,6 +7,7 @@ import type { TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
 import { CreateRunRequest, type Iteration, TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
 import type { StepMetrics } from "../../proto/gen/spin/v1/training.js";
 import { isEnded, requireSuccess } from "../remote/jobs.js";
+import { Patience } from "../remote/patience.js";
 import { toIterationSpec } from "./iteration-spec.js";
 import { Pace } from "./pace.js";
 import type { IterationSettings } from "./settings.js";
@@ -50,6 +51,8 @@ export interface RunOptions {
   readonly onLine: (line: string) => void;
   /** Ends the watching, not the run. */
   readonly signal: AbortSignal;
+  /** Seconds that the trainer may be gone for, as while it is restarted. */
+  readonly patience: number;
 }
 
 /** Looking through a large data set for the first time takes its time. */
@@ -62,13 +65,14 @@ const OPENING_MS = 24 * 3600 * 1000;
 export async function runIterations(
   trainer: RpcChannel,
   { base, dataset, split, seed, iterations }: TrainingJob,
-  { name, title = name, onLine, signal }: RunOptions,
+  { name, title = name, onLine, signal, patience: patienceSeconds }: RunOptions,
 ): Promise<FinishedRun> {
   const request = { requestId: name, displayName: title, base, dataset: { name: dataset, split }, seed };
-  const created = await trainer.call(TrainerServiceService.createRun, CreateRunRequest.fromPartial(request), {
-    signal,
-    timeoutMs: OPENING_MS,
-  });
+  const patience = new Patience(trainer, { seconds: patienceSeconds, onLine, signal });
+  const options = { signal, timeoutMs: OPENING_MS };
+  const created = await patience.around(() =>
+    trainer.call(TrainerServiceService.createRun, CreateRunRequest.fromPartial(request), options),
+  );
   const { runId, base: opened, data } = created.run!;
   onLine(`run ${runId} on ${opened!.digest}`);
   for (const line of dataLines(data)) onLine(line);
@@ -83,10 +87,10 @@ export async function runIterations(
     const iteration = await firstUsable(async (attempt) => {
       const requestId = attempt === 1 ? `${name}.${i + 1}` : `${name}.${i + 1}.${attempt}`;
       const asked = { requestId, runId, spec };
-      const options = { signal, timeoutMs: OPENING_MS };
-      return (await trainer.call(TrainerServiceService.startIteration, asked, options)).iteration!;
+      const start = () => trainer.call(TrainerServiceService.startIteration, asked, options);
+      return (await patience.around(start)).iteration!;
     });
-    const { last, metrics, written } = await watch(trainer, iteration, signal, (step, at) =>
+    const { last, metrics, written } = await watch(trainer, iteration, patience, signal, (step, at) =>
       onLine(stepLine(label, step, settings.steps, pace.step(at))),
     );
     requireSuccess(last, label);
@@ -136,27 +140,36 @@ export function outcomeJson({ runId, checkpoints, curves, seconds }: FinishedRun
   };
 }
 
-/** An iteration's events from its beginning to its end. */
+/** An iteration's events from its beginning to its end, each once, however often the trainer is restarted. */
 async function watch(
   trainer: RpcChannel,
   iteration: Iteration,
+  patience: Patience,
   signal: AbortSignal,
   onStep: (step: StepMetrics, seconds: number) => void,
 ): Promise<{ last: Iteration; metrics: StepMetrics[]; written: Checkpoint[] }> {
   const metrics: StepMetrics[] = [];
   const written: Checkpoint[] = [];
   let last = iteration;
-  const request = { iterationId: iteration.iterationId, afterSequence: 0 };
-  for await (const { event, time } of trainer.stream(TrainerServiceService.watchIteration, request, { signal })) {
-    if (event?.$case === "step") {
-      metrics.push(event.value);
-      onStep(event.value, secondsOf(time));
-    } else if (event?.$case === "checkpoint") {
-      written.push(event.value);
-    } else if (event?.$case === "stateChange") {
-      last = event.value;
-      if (isEnded(last)) break;
+  let afterSequence = 0;
+  const follow = async () => {
+    const request = { iterationId: iteration.iterationId, afterSequence };
+    for await (const { event, time, sequence } of trainer.stream(TrainerServiceService.watchIteration, request, {
+      signal,
+    })) {
+      patience.answered();
+      afterSequence = sequence;
+      if (event?.$case === "step") {
+        metrics.push(event.value);
+        onStep(event.value, secondsOf(time));
+      } else if (event?.$case === "checkpoint") {
+        written.push(event.value);
+      } else if (event?.$case === "stateChange") {
+        last = event.value;
+        if (isEnded(last)) break;
+      }
     }
-  }
+  };
+  await patience.around(follow);
   return { last, metrics, written };
 }

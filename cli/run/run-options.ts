@@ -15,5 +15,6 @@ export interface RunCommandOptions extends RunSettings {
   readonly stateDir: string;
   readonly threads?: number;
   readonly name?: string;
+  readonly patience: number;
   readonly json?: boolean;
 }

@@ -18,15 +18,20 @@ export interface RunPlan {
     readonly maxPrompts: number;
     readonly report?: string;
   };
+  /** Seconds that the trainer may be gone for. */
+  readonly patience: number;
   readonly asJson: boolean;
 }
 
 /** Runs K iterations and tells of each step as it comes. */
-export async function run(settings: RunSettings, { trainer, name, evaluation, asJson }: RunPlan): Promise<void> {
+export async function run(
+  settings: RunSettings,
+  { trainer, name, evaluation, patience, asJson }: RunPlan,
+): Promise<void> {
   const output = asJson ? process.stderr : process.stdout;
   const finished = await withService(trainer, (service) =>
     untilInterrupted(`the run ${name}`, (signal) =>
-      runIterations(service, jobOf(settings), { name, signal, onLine: (line) => output.write(`${line}\n`) }),
+      runIterations(service, jobOf(settings), { name, signal, patience, onLine: (line) => output.write(`${line}\n`) }),
     ),
   );
   const evaluated = evaluation && (await evaluateAndReport(evaluationOf(finished, settings, name, evaluation)));

@@ -63,6 +63,13 @@ export async function listTrainingStates(folder: string): Promise<string[]> {
     .map((name) => join(folder, name));
 }
 
+/** Removes the states after more than so many steps. @returns their folders */
+export async function dropStatesAfter(folder: string, steps: number): Promise<string[]> {
+  const beyond = (await listTrainingStates(folder)).filter((state) => Number(/\d+$/.exec(state)![0]) > steps);
+  for (const state of beyond) await rm(state, { recursive: true, force: true });
+  return beyond;
+}
+
 /**
  * Reads a state back, into the arrays that shall hold it, after every byte of it was compared with its manifest.
  * @param tensors arrays to fill, by name, each of the size that was saved

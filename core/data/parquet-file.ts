@@ -1,68 +1,44 @@
-import { stat } from "node:fs/promises";
-import { type AsyncBuffer, asyncBufferFromFile, type FileMetaData, parquetMetadataAsync, parquetScan } from "hyparquet";
-import { parquetHeader } from "hyparquet/src/column.js";
-import { compressors } from "hyparquet-compressors";
-import { toIoError } from "../checkpoint/io-errors.js";
 import { SpinError } from "../errors.js";
+import { GuardedProcess } from "../runtime/guarded-process.js";
+import type { ParquetMethods, ParquetShape } from "./parquet-contract.js";
+import type { ColumnPages } from "./parquet-reader.js";
 
-/** Where a data page lies: hyparquet's form of an entry of parquet's OffsetIndex. */
-interface PageLocation {
-  readonly offset: bigint;
-  /** With its header. */
-  readonly compressed_page_size: number;
-  readonly first_row_index: bigint;
+/** A page takes some seconds where it is very large and the machine has much else to do. */
+const SILENT_MS = 30_000;
+const HEAP_MIB = 512;
+
+/** A process that reads parquet, to be ended where a file keeps it busy for longer than `silentMs` without a sign of life. */
+export function parquetProcess(silentMs = SILENT_MS): GuardedProcess<ParquetMethods> {
+  return new GuardedProcess(new URL("./parquet-process.js", import.meta.url), { silentMs, heapMiB: HEAP_MIB });
 }
 
-/** Pages of a column: per row group, in order, [offset in the file, bytes with the header, first row within the group]. */
-export type ColumnPages = readonly (readonly (readonly [offset: number, bytes: number, firstRow: number])[])[];
+const SHARED = parquetProcess();
 
-/** Headers are some dozen bytes, more where they hold statistics. */
-const HEADER_BYTES = 4096;
-const MAX_HEADER_BYTES = 1 << 24;
-
-/** A parquet file, open for reading single columns. Format: https://parquet.apache.org/docs/file-format/ */
+/**
+ * A parquet file, open for reading single columns in a process of its own: damaged counts keep the library busy without end, or take all
+ * memory, and neither may happen to a service.
+ */
 export class ParquetFile {
   readonly path: string;
-  readonly #file: AsyncBuffer;
-  readonly #metadata: FileMetaData;
-
-  private constructor(path: string, file: AsyncBuffer, metadata: FileMetaData) {
-    this.path = path;
-    this.#file = file;
-    this.#metadata = metadata;
-  }
-
-  /** @throws SpinError `notFound` or `corrupt` naming the file */
-  static async open(path: string): Promise<ParquetFile> {
-    await stat(path).catch((error: unknown) => {
-      throw toIoError(error, path, "read");
-    });
-    try {
-      const file = await asyncBufferFromFile(path);
-      return new ParquetFile(path, file, await parquetMetadataAsync(file));
-    } catch (cause) {
-      throw unreadable(path, cause);
-    }
-  }
-
-  get rows(): number {
-    return Number(this.#metadata.num_rows);
-  }
-
+  readonly rows: number;
   /** Rows of each row group. */
-  get groups(): number[] {
-    return this.#metadata.row_groups.map(({ num_rows }) => Number(num_rows));
+  readonly groups: readonly number[];
+  /** Names of the columns at the top. */
+  readonly columns: readonly string[];
+  readonly #process: GuardedProcess<ParquetMethods>;
+
+  private constructor(path: string, { rows, groups, columns }: ParquetShape, process: GuardedProcess<ParquetMethods>) {
+    this.path = path;
+    this.rows = rows;
+    this.groups = groups;
+    this.columns = columns;
+    this.#process = process;
   }
 
-  /** Names of the columns at the top. */
-  get columns(): string[] {
-    const [root, ...elements] = this.#metadata.schema;
-    const names: string[] = [];
-    for (let i = 0, left = root?.num_children ?? 0; left > 0 && i < elements.length; left--) {
-      names.push(elements[i]!.name);
-      i = afterElement(elements, i);
-    }
-    return names;
+  /** @throws SpinError `notFound` or `corrupt` naming the file, `invalid` where reading it does not end or takes too much memory */
+  static async open(path: string, process = SHARED): Promise<ParquetFile> {
+    const shape = await process.call("open", path, (how) => lost(path, how));
+    return new ParquetFile(path, shape, process);
   }
 
   /** @throws SpinError `invalid` naming the file, the columns that are missing and those that are there */
@@ -79,90 +55,31 @@ export class ParquetFile {
 
   /**
    * The values of a column, one per row; null where there is none. Binary columns give bytes.
-   * @param rows from the first to before the second; default: all
+   * @param range rows from the first to before the second; default: all
    * @param pages as `pages` found them: then only those are read that hold the rows
-   * @throws SpinError `corrupt` naming file and column
+   * @throws SpinError `corrupt` naming file and column, `invalid` as `open` does
    */
-  async read(column: string, [rowStart, rowEnd] = [0, this.rows], pages?: ColumnPages): Promise<unknown[]> {
-    const pageLocationsByGroup = pages?.map((group) => ({ [column]: group.map(toLocation) }));
-    const options = { file: this.#file, metadata: this.#metadata, columns: [column], compressors, utf8: false };
-    try {
-      // The locations are what a scan itself finds in an offset index, where there is one.
-      const scan = await parquetScan({ ...options, pageLocationsByGroup } as typeof options);
-      const values: unknown[] = [];
-      for (const group of scan.ranges) {
-        const [start, end] = [Math.max(rowStart, group.rowStart), Math.min(rowEnd, group.rowEnd)];
-        if (start >= end) continue;
-        for (const value of await scan.readColumn({ column, rowStart: start, rowEnd: end })) values.push(value);
-      }
-      return values;
-    } catch (cause) {
-      throw unreadable(`${this.path}, column ${column}, rows ${rowStart} to ${rowEnd - 1}`, cause, this.path);
-    }
+  read(column: string, range?: readonly [number, number], pages?: ColumnPages): Promise<unknown[]> {
+    return this.#process.call("read", { path: this.path, column, range, pages }, (how) =>
+      lost(`${this.path}, column ${column}`, how, this.path),
+    );
   }
 
   /**
    * Finds the pages of a column that is neither nested nor repeated. Files seldom have an index of them, and without one a picture
    * costs reading its whole row group.
-   * @throws SpinError `corrupt` naming the file
+   * @throws SpinError as `read` does
    */
-  async pages(column: string): Promise<ColumnPages> {
-    const found: (readonly [number, number, number])[][] = [];
-    for (const { columns, num_rows } of this.#metadata.row_groups) {
-      const chunk = columns.find(({ meta_data }) => meta_data?.path_in_schema.join(".") === column)?.meta_data;
-      if (chunk === undefined) throw unreadable(this.path, new Error(`no column ${column} in a row group`));
-      const start = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
-      const end = start + Number(chunk.total_compressed_size);
-      const pages: (readonly [number, number, number])[] = [];
-      let row = 0;
-      for (let offset = start; offset < end && row < Number(num_rows); ) {
-        const { header, length } = await this.#pageHeader(offset, end);
-        const bytes = length + header.compressed_page_size;
-        const values = header.data_page_header?.num_values ?? header.data_page_header_v2?.num_values;
-        if (values !== undefined) {
-          pages.push([offset, bytes, row]);
-          row += values;
-        }
-        if (bytes <= 0) throw unreadable(this.path, new Error(`a page of ${bytes} bytes at ${offset}`));
-        offset += bytes;
-      }
-      found.push(pages);
-    }
-    return found;
-  }
-
-  async #pageHeader(offset: number, end: number) {
-    for (let bytes = HEADER_BYTES; ; bytes *= 16) {
-      const whole = offset + bytes >= end;
-      const reader = {
-        view: new DataView(await this.#file.slice(offset, Math.min(end, offset + bytes))),
-        offset: 0,
-      };
-      try {
-        return { header: parquetHeader(reader), length: reader.offset };
-      } catch (cause) {
-        if (whole || bytes >= MAX_HEADER_BYTES) throw unreadable(this.path, cause);
-      }
-    }
+  pages(column: string): Promise<ColumnPages> {
+    return this.#process.call("pages", { path: this.path, column }, (how) =>
+      lost(`${this.path}, column ${column}`, how, this.path),
+    );
   }
 }
 
-function toLocation([offset, bytes, row]: readonly [number, number, number]): PageLocation {
-  return { offset: BigInt(offset), compressed_page_size: bytes, first_row_index: BigInt(row) };
-}
-
-/** Place after an element and all below it. */
-function afterElement(elements: readonly { readonly num_children?: number }[], i: number): number {
-  let next = i + 1;
-  for (let children = elements[i]!.num_children ?? 0; children > 0; children--) next = afterElement(elements, next);
-  return next;
-}
-
-function unreadable(what: string, cause: unknown, file = what): SpinError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new SpinError("corrupt", `${what} is not readable parquet (${reason})`, {
+function lost(what: string, how: string, file = what): SpinError {
+  return new SpinError("invalid", `${what} cannot be read: the process that read it ${how}`, {
     file,
-    cause,
-    remedy: "download or copy it again",
+    remedy: "the file is damaged: download or copy it again, or take it out of the data set",
   });
 }

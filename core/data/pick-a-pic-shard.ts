@@ -4,7 +4,8 @@ import { hashFile } from "../checkpoint/manifest.js";
 import { SpinError } from "../errors.js";
 import type { RowProblem } from "./data-report.js";
 import { pictureProblem } from "./image.js";
-import { type ColumnPages, ParquetFile } from "./parquet-file.js";
+import { ParquetFile } from "./parquet-file.js";
+import type { ColumnPages } from "./parquet-reader.js";
 
 /** Which picture of a pair is better, or why neither counts. */
 export type RowOutcome = 0 | 1 | "tie" | "unlabelled" | "broken";
@@ -56,10 +57,15 @@ const MOST_ROWS = 64;
  * A row's label_0 is 1 where jpg_0 is better, 0 where jpg_1 is, 0.5 for a tie; has_label, where the column is there, says whether anybody
  * has judged.
  *
- * @throws SpinError `notFound` or `corrupt` for a file that is not readable parquet, `invalid` for one that lacks a column
+ * @throws SpinError `notFound` or `corrupt` for a file that is not readable parquet, `invalid` for one that lacks a column, or that reading
+ * does not come to an end with
  */
-export async function indexShard(folder: string, path: string): Promise<ShardIndex> {
-  const file = await ParquetFile.open(`${folder}/${path}`);
+export async function indexShard(
+  folder: string,
+  path: string,
+  openFile: (path: string) => Promise<ParquetFile> = (file) => ParquetFile.open(file),
+): Promise<ShardIndex> {
+  const file = await openFile(`${folder}/${path}`);
   file.requireColumns(REQUIRED);
   const optional = async (column: string) => (file.columns.includes(column) ? file.read(column) : undefined);
   const captions = await file.read("caption");

@@ -20,14 +20,15 @@ export function serveWorker(methods: WorkerMethods): void {
     const controller = new AbortController();
     pending.set(request.id, controller);
     queue = queue.then(async () => {
-      const response = await answer(methods, request.method, request.argument, controller.signal);
+      const response = await answerCall(methods, request.method, request.argument, controller.signal);
       pending.delete(request.id);
       port.postMessage({ ...response, id: request.id }, buffersIn(response.value));
     });
   });
 }
 
-async function answer(
+/** Calls a method and tells what came of it, in a form that crosses to another thread or process. */
+export async function answerCall(
   methods: WorkerMethods,
   method: string,
   argument: unknown,

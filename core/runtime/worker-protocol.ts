@@ -17,3 +17,6 @@ export interface WorkerResponse {
   readonly value?: unknown;
   readonly error?: { readonly kind: ErrorKind; readonly message: string; readonly details: ErrorDetails };
 }
+
+/** What a process answers: as a worker, and signs of life while it is at it. */
+export type ProcessMessage = WorkerResponse | { readonly alive: true };

@@ -20,6 +20,7 @@ export const MEASURES = {
   "spin.telemetry.failures": measure("counter", "{export}", "Exports that the collector did not take, by signal"),
   "spin.process.memory": measure("gauge", "By", "Resident memory of the process"),
   "spin.process.eventloop.delay": measure("gauge", "s", "Longest stall of the event loop since the last export"),
+  "spin.disk.free": measure("gauge", "By", "Bytes free on the disk that a service writes to, by folder"),
   "spin.gpu.memory.used": measure("gauge", "By", "Memory in use on a GPU, by all processes"),
   "spin.gpu.memory.total": measure("gauge", "By", "Memory of a GPU"),
 
@@ -98,15 +99,18 @@ export interface Observation {
   readonly attributes?: Attributes;
 }
 
-/** Has a gauge or counter read whenever measures are collected. @returns a function that ends it */
-export function watch(name: NameOf<"gauge" | "counter">, read: () => readonly Observation[]): () => void {
+/** Has a gauge or counter read whenever measures are collected, which waits for what must be asked for. @returns a function that ends it */
+export function watch(
+  name: NameOf<"gauge" | "counter">,
+  read: () => readonly Observation[] | Promise<readonly Observation[]>,
+): () => void {
   const meter = metrics.getMeter(METER);
   const options = optionsOf(name);
   const { kind }: Measure = MEASURES[name];
   const instrument =
     kind === "gauge" ? meter.createObservableGauge(name, options) : meter.createObservableCounter(name, options);
-  const callback: Parameters<typeof instrument.addCallback>[0] = (result) => {
-    for (const { value, attributes } of read()) result.observe(value, attributes);
+  const callback: Parameters<typeof instrument.addCallback>[0] = async (result) => {
+    for (const { value, attributes } of await read()) result.observe(value, attributes);
   };
   instrument.addCallback(callback);
   return () => instrument.removeCallback(callback);

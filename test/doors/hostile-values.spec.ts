@@ -14,13 +14,13 @@ import {
 import { type ReflectMap, type ReflectMessage, reflect as reflectMessage } from "@bufbuild/protobuf/reflect";
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { type Client, status } from "@grpc/grpc-js";
+import { VALID_REQUESTS } from "../../bench/fuzz/valid-requests.js";
 import { unpackDetails } from "../../core/service/error-details.js";
 import { FILE_DESCRIPTORS } from "../../proto/gen/descriptors.js";
 import { type AllServices, startAllServices } from "../support/all-services.js";
 import { callRaw, type ReflectedMethod, rawClient, reflect } from "../support/reflection.js";
 import { useSharedFolder } from "../support/temporary-folder.js";
 import { FIELDS, type FieldKind, HOSTILE_NUMBERS, HOSTILE_TEXTS, SHOWN, UNBOUNDED_LISTS } from "./fields.js";
-import { VALID_REQUESTS } from "./valid-requests.js";
 
 /** Walks every field of every request of running services. A field or method that somebody adds is walked too, and asks for a row. */
 
@@ -172,7 +172,7 @@ it("valid requests are taken, and set every field that a request can have", asyn
     const valid = VALID_REQUESTS[path];
     if (valid === undefined) {
       failures.push(
-        `${path} is new: add valid requests for it to test/doors/valid-requests.ts, and a role to core/service/doors/roles.ts`,
+        `${path} is new: add valid requests for it to bench/fuzz/valid-requests.ts, and a role to core/service/doors/roles.ts`,
       );
       continue;
     }
@@ -186,7 +186,7 @@ it("valid requests are taken, and set every field that a request can have", asyn
   }
   for (const field of needed) {
     if (!seen.has(field))
-      failures.push(`${field} is set by no request in test/doors/valid-requests.ts: set it there to a valid value`);
+      failures.push(`${field} is set by no request in bench/fuzz/valid-requests.ts: set it there to a valid value`);
   }
   const unknown = Object.entries(FIELDS)
     .flatMap(([message, fields]) => Object.keys(fields).map((field) => `${message}.${field}`))
@@ -220,6 +220,8 @@ it("every hostile value is INVALID_ARGUMENT that names its field, and nothing is
         if (code !== status.INVALID_ARGUMENT) failures.push(`${path} ${field} = ${value}: ${status[code]} ${details}`);
         else if (named !== field && !details.includes(`${field}: `))
           failures.push(`${path} ${field} = ${value} names ${named}: ${details}`);
+        else if (/expected [^;]*expected |expected something else/.test(details.replaceAll(value, "")))
+          failures.push(`${path} ${field} = ${value} does not say in one clear sentence what is expected: ${details}`);
       }
     }
   }

@@ -25,12 +25,14 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** It is to end by itself: nobody waits until it answers. */
   readonly expectExit?: boolean;
+  /** Default: a free one. */
+  readonly port?: number;
   /** Seconds without a generator. */
   readonly patience?: number;
 }
 
 export async function startTrainerProcess(folder: string, options: ProcessOptions): Promise<TrainerProcess> {
-  const [port] = await freePorts(1);
+  const [port] = options.port === undefined ? await freePorts(1) : [options.port];
   const limit = options.maxFileKiB === undefined ? "" : `ulimit -f ${options.maxFileKiB}; `;
   const child = spawn("bash", ["-c", `${limit}exec "$0" "${MAIN}"`, process.execPath], {
     env: {

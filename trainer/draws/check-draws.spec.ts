@@ -1,6 +1,3 @@
-import { samplingSpecDigest } from "../../core/service/digests.js";
-import { encodeTensor } from "../../core/service/tensor-codec.js";
-import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
 import {
   DRAW_ADDED,
   DRAW_LATENT,
@@ -8,7 +5,10 @@ import {
   DRAW_TEXT,
   drawBatch,
   xlDrawBatch,
-} from "../../test/support/draw-batches.js";
+} from "../../bench/fuzz/draw-batches.js";
+import { samplingSpecDigest } from "../../core/service/digests.js";
+import { encodeTensor } from "../../core/service/tensor-codec.js";
+import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
 import { checkDraws, type Expected } from "./check-draws.js";
 
 const expectedOf = (spec = DRAW_SPEC): Expected => ({

@@ -1,9 +1,9 @@
+import { DRAW_LATENT, DRAW_SPEC, DRAW_TEXT, drawBatch } from "../../bench/fuzz/draw-batches.js";
 import { SpinError } from "../../core/errors.js";
 import { sleep } from "../../core/service/deadline.js";
 import { samplingSpecDigest } from "../../core/service/digests.js";
 import { createLogger } from "../../core/service/logging.js";
 import type { DrawBatch } from "../../proto/gen/spin/v1/sampling.js";
-import { DRAW_LATENT, DRAW_SPEC, DRAW_TEXT, drawBatch } from "../../test/support/draw-batches.js";
 import { startGeneratorServer } from "../../test/support/generator-server.js";
 import { until } from "../../test/support/until.js";
 import { checkDraws, type Draws } from "./check-draws.js";

@@ -55,7 +55,15 @@ function targetTypeOf(predictionType: ModelFacts["scheduler"]["predictionType"])
   });
 }
 
-function latentShape(facts: ModelFacts, resolution: number): [number, number, number] {
+/**
+ * Shape of the latents, [C, H, W].
+ * @param resolution side of the pictures in pixels; 0: that of the model
+ * @throws SpinError "invalid" where the model has no such size
+ */
+export function latentShape(
+  facts: Pick<ModelFacts, "latentChannels" | "vaeFactor" | "sampleSize">,
+  resolution: number,
+): [number, number, number] {
   const { latentChannels, vaeFactor, sampleSize } = facts;
   const side = resolution === 0 ? sampleSize : resolution / vaeFactor;
   if (side !== undefined && Number.isInteger(side)) return [latentChannels, side, side];

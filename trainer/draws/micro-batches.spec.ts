@@ -1,5 +1,3 @@
-import { samplingSpecDigest } from "../../core/service/digests.js";
-import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
 import {
   DRAW_ADDED,
   DRAW_LATENT,
@@ -7,7 +5,9 @@ import {
   DRAW_TEXT,
   drawBatch,
   xlDrawBatch,
-} from "../../test/support/draw-batches.js";
+} from "../../bench/fuzz/draw-batches.js";
+import { samplingSpecDigest } from "../../core/service/digests.js";
+import { type DrawBatch, SampleForm } from "../../proto/gen/spin/v1/sampling.js";
 import { checkDraws, type Draws } from "./check-draws.js";
 import { type MicroBatch, microBatches } from "./micro-batches.js";
 

@@ -1,4 +1,4 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { StepMetrics } from "../../proto/gen/spin/v1/training.js";
@@ -60,4 +60,43 @@ test("a reader that gives up ends with the signal's error while nothing happens"
   controller.abort();
   await expect(reading).rejects.toMatchObject({ kind: "cancelled" });
   await log.end(step(1));
+});
+
+describe("a damaged log", () => {
+  const lines = async () => (await readFile(path(), "utf8")).split("\n").slice(0, -1);
+  const write = async () => {
+    const log = await EventLog.open(path());
+    for (let i = 1; i <= 4; i++) await log.append(step(i));
+    await log.end(step(5));
+  };
+
+  test("is read up to the damage, which is told by file and line", async () => {
+    await write();
+    const [first, , ...rest] = await lines();
+    await writeFile(path(), `${[first, '{"sequence": 2, "st', ...rest].join("\n")}\n`);
+    const read = collect((await EventLog.openEnded(path())).read(0, never));
+    await expect(read).rejects.toMatchObject({ kind: "corrupt", message: expect.stringContaining("jsonl, line 2,") });
+  });
+
+  test.each<[string, (whole: string[]) => string]>([
+    ["a line that is no event", ([a, b, , d, e]) => [a, b, "\0\0\0", d, e].join("\n")],
+    ["another event's number", ([a, b, , d, e]) => [a, b, d, d, e].join("\n")],
+  ])("is cut before %s, and goes on from there", async (_, damage) => {
+    await write();
+    const whole = await lines();
+    await writeFile(path(), `${damage(whole)}\n`);
+    expect(await EventLog.mend(path())).toBeGreaterThan(whole[3]!.length);
+    expect(await lines()).toEqual(whole.slice(0, 2));
+    const log = await EventLog.open(path());
+    await log.end(step(3));
+    expect(await sequences(log)).toEqual([1, 2, 3]);
+  });
+
+  test("that is whole, or not there, is left alone", async () => {
+    expect(await EventLog.mend(path())).toBe(0);
+    await write();
+    const before = await readFile(path(), "utf8");
+    expect(await EventLog.mend(path())).toBe(0);
+    expect(await readFile(path(), "utf8")).toBe(before);
+  });
 });

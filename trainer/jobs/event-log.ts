@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCode, toIoError } from "../../core/checkpoint/io-errors.js";
-import type { SpinError } from "../../core/errors.js";
+import { SpinError } from "../../core/errors.js";
+import { parseMessage } from "../../core/json-config.js";
 import { abortable } from "../../core/service/deadline.js";
 import { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { timestampNow } from "../timestamps.js";
@@ -54,6 +55,32 @@ export class EventLog {
     return log;
   }
 
+  /**
+   * Cuts a log that nobody writes on at the first line that is not the event of its number: what a disk or a machine that failed has left.
+   * @returns bytes that were cut off; a last line without an end is not counted
+   */
+  static async mend(path: string): Promise<number> {
+    let bytes: Buffer;
+    try {
+      bytes = await readFile(path);
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return 0;
+      throw toIoError(error, path, "read");
+    }
+    let [size, line] = [0, 0];
+    for (let end = bytes.indexOf("\n"); end >= 0; end = bytes.indexOf("\n", size)) {
+      line += 1;
+      if (!isEvent(bytes.subarray(size, end).toString("utf8"), line, path)) break;
+      size = end + 1;
+    }
+    const whole = bytes.lastIndexOf("\n") + 1;
+    if (size === whole) return 0;
+    await truncate(path, size).catch((error: unknown) => {
+      throw toIoError(error, path, "write");
+    });
+    return whole - size;
+  }
+
   /** Number of events, which is the last one's sequence number. */
   get count(): number {
     return this.#count;
@@ -103,7 +130,7 @@ export class EventLog {
       if (end === offset) await abortable(grown, signal);
       for await (const text of this.#lines(offset, end)) {
         line += 1;
-        if (line > afterSequence) yield WatchIterationResponse.fromJSON(JSON.parse(text));
+        if (line > afterSequence) yield parseEvent(text, line, this.#path);
       }
       offset = end;
     }
@@ -139,5 +166,25 @@ export class EventLog {
 
   #message(event: IterationEvent): WatchIterationResponse {
     return { sequence: this.#count + 1, time: timestampNow(), event };
+  }
+}
+
+/** @throws SpinError "corrupt" naming file and line for what is not the event of this number */
+function parseEvent(text: string, number: number, path: string): WatchIterationResponse {
+  const where = `${path}, line ${number},`;
+  const event = parseMessage((json) => WatchIterationResponse.fromJSON(JSON.parse(String(json))), text, where);
+  if (event.sequence === number) return event;
+  throw new SpinError("corrupt", `${where} holds the event ${event.sequence}`, {
+    file: path,
+    remedy: "restore the file from a copy",
+  });
+}
+
+function isEvent(text: string, number: number, path: string): boolean {
+  try {
+    parseEvent(text, number, path);
+    return true;
+  } catch {
+    return false;
   }
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { digestOf } from "../../core/canonical-json.js";
 import { SpinError } from "../../core/errors.js";
-import { parseConfig } from "../../core/json-config.js";
+import { parseConfig, parseMessage } from "../../core/json-config.js";
 import { Iteration, Run } from "../../proto/gen/spin/v1/trainer_service.js";
 import type { Configuration } from "../configuration.js";
 
@@ -69,18 +69,18 @@ export function runToJson({ origin, run }: RunRecord): unknown {
   return { origin, run: Run.toJSON(run) };
 }
 
-/** @throws SpinError "invalid" naming the file */
+/** @throws SpinError "invalid" or "corrupt" naming the file */
 export function runFromJson(json: unknown, file: string): RunRecord {
   const parsed = parseConfig(runFile, json, file);
-  return { origin: parsed.origin, run: Run.fromJSON(parsed.run) };
+  return { origin: parsed.origin, run: parseMessage(Run.fromJSON, parsed.run, file) };
 }
 
 export function iterationToJson({ iteration, ...rest }: IterationRecord): unknown {
   return { ...rest, iteration: Iteration.toJSON(iteration) };
 }
 
-/** @throws SpinError "invalid" naming the file */
+/** @throws SpinError "invalid" or "corrupt" naming the file */
 export function iterationFromJson(json: unknown, file: string): IterationRecord {
   const { iteration, ...rest } = parseConfig(iterationFile, json, file);
-  return { ...rest, iteration: Iteration.fromJSON(iteration) };
+  return { ...rest, iteration: parseMessage(Iteration.fromJSON, iteration, file) };
 }
