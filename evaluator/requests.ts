@@ -4,6 +4,7 @@ import {
   checkpointRef,
   datasetRef,
   emptyOr,
+  maybe,
   pageToken,
   relativeName,
   requestId,
@@ -154,7 +155,7 @@ export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
   evaluationId: resourceId,
   curves: z.array(curve).max(256),
   lineage: z.array(z.custom<LineageEntry>()).max(1000),
-  timeline: z.union([timeline, z.undefined()]),
+  timeline: maybe(timeline),
   referenceLabel: shown.optional(),
-  estimate: z.union([z.object({ plannedSeconds: someSeconds, measuredSeconds: someSeconds }), z.undefined()]),
+  estimate: maybe(z.object({ plannedSeconds: someSeconds, measuredSeconds: someSeconds })),
 });
