@@ -22,7 +22,7 @@ export interface PathSource {
  * @throws SpinError "invalid" that names the field and says what is wrong, without repeating a path that may be megabytes long
  */
 export function checkContained(path: string, source: PathSource = {}): void {
-  const problem = problemOf(path);
+  const problem = pathProblem(path);
   if (problem !== undefined) throw refused(problem, path, source);
 }
 
@@ -51,7 +51,8 @@ function isBelow(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
-function problemOf(path: string): string | undefined {
+/** What is wrong with the text of a path from outside, as `is absolute`; undefined where nothing is. */
+export function pathProblem(path: string): string | undefined {
   if (path === "") return "is empty";
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) return `has more than ${MAX_PATH_BYTES} bytes`;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { DISK_SETTINGS } from "../core/service/disk-room.js";
 import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
@@ -11,6 +12,7 @@ export const EVALUATOR_SETTINGS = {
   port: setting("PORT", port.prefault("50053")),
   ...DOOR_SETTINGS,
   ...CALLER_SETTINGS,
+  ...DISK_SETTINGS,
   /** Where pictures are rendered; a generator of its own does not evict the trainer's θ_k in mid-iteration. */
   generatorAddress: setting("GENERATOR_ADDRESS", address.prefault("127.0.0.1:50051")),
   /** Folder with the scorers, named relative to it in requests. */

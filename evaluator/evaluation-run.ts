@@ -4,6 +4,7 @@ import { decodeImage, encodeImage } from "../core/data/image.js";
 import type { SessionOptions } from "../core/graph/session.js";
 import type { WorkerClient } from "../core/runtime/worker-client.js";
 import type { RpcChannel } from "../core/service/client.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
 import { count } from "../core/service/metrics.js";
 import type { CheckpointResult, EvaluationProgress } from "../proto/gen/spin/v1/evaluation.js";
 import { SamplerSettings } from "../proto/gen/spin/v1/sampling.js";
@@ -24,6 +25,8 @@ import { distances, type Resampling, resultOf } from "./statistics.js";
 /** What an evaluation works with. */
 export interface EvaluationParts {
   readonly store: EvaluationStore;
+  /** That evaluations are kept on. */
+  readonly disk: DiskRoom;
   readonly generator: RpcChannel;
   readonly worker: WorkerClient<ScoreMethods>;
   readonly modelDir: string;

@@ -68,7 +68,7 @@ export class Evaluations {
    * @param given the specification as the request has it, whose digest tells repetitions from conflicts.
    * @param resume takes one up again that has failed or was cancelled.
    * @throws SpinError `alreadyExists` for the same request_id with another specification, `exhausted` when too many
-   * wait, `notFound`, `precondition` or `invalid` for what the specification names.
+   * wait or the disk is all but full, `notFound`, `precondition` or `invalid` for what the specification names.
    */
   async start(requestId: string, given: EvaluationSpec, spec: CheckedSpec, resume = false): Promise<Evaluation> {
     const id = evaluationIdOf(requestId);
@@ -129,7 +129,7 @@ export class Evaluations {
 
   async #create(id: string, requestDigest: string, spec: CheckedSpec): Promise<Evaluation> {
     if (this.#stopping.signal.aborted) throw new SpinError("unavailable", "the evaluator is shutting down");
-    this.#requireRoom();
+    await this.#requireRoom();
     const prompts = await openPrompts(spec.prompts, spec.maxPrompts, this.#parts.data);
     for (const [i, name] of spec.scorers.entries()) {
       await locateScorer(this.#parts.modelDir, name, spec.scorerPaths[name], `spec.scorers[${i}]`);
@@ -154,7 +154,7 @@ export class Evaluations {
 
   /** Takes up one that has failed or was cancelled: what was scored is still there. */
   async #resume(entry: Entry): Promise<Evaluation> {
-    this.#requireRoom();
+    await this.#requireRoom();
     const events = await this.#events(entry);
     events.reopen();
     entry.controller = new AbortController();
@@ -163,7 +163,9 @@ export class Evaluations {
     return entry.evaluation;
   }
 
-  #requireRoom(): void {
+  /** In the queue and on the disk. */
+  async #requireRoom(): Promise<void> {
+    await this.#parts.disk.require();
     const states = [...this.#entries.values()].map(({ evaluation }) => evaluation.state);
     if (states.filter((state) => state === JobState.JOB_STATE_QUEUED).length < MAX_QUEUED) return;
     throw new SpinError("exhausted", `${MAX_QUEUED} evaluations wait already`, { retryAfterSeconds: RETRY_SECONDS });

@@ -1,8 +1,10 @@
 import { z } from "zod";
-import { checkContained } from "../core/contained-path.js";
+import { pathProblem } from "../core/contained-path.js";
 import {
   checkpointRef,
   datasetRef,
+  emptyOr,
+  maybe,
   pageToken,
   relativeName,
   requestId,
@@ -50,11 +52,9 @@ const orDefault = (schema: z.ZodType<number>, value: number) =>
 
 /** A path below a folder, of any characters that paths have: `sac+logos+ava1-l14-linearMSE.pth` is one. */
 const containedName = z.string().superRefine((path, context) => {
-  try {
-    checkContained(path);
-  } catch (error) {
-    context.addIssue({ code: "custom", message: (error as Error).message });
-  }
+  const problem = pathProblem(path);
+  if (problem === undefined) return;
+  context.addIssue({ code: "custom", message: `a path below its folder, as a/b, and not one that ${problem}` });
 });
 
 const label = z
@@ -75,7 +75,7 @@ export const evaluationSpec: z.ZodType<CheckedSpec> = z
       .min(1)
       .max(64)
       .refine((all) => areDistinct(all.map((one) => one.label)), "a label of its own for each checkpoint"),
-    baselineLabel: z.union([z.literal(""), label]),
+    baselineLabel: emptyOr(label),
     prompts: datasetRef,
     maxPrompts: wholeNumber(0, 2 ** 32 - 1),
     seeds: z.array(z.bigint()).min(1).max(16).refine(areDistinct, "different seeds"),
@@ -145,6 +145,8 @@ const timeline = z
 
 const shown = z.string().max(200);
 
+const someSeconds = z.number().positive().max(1e9);
+
 /** The steps of a curve are figures that are drawn as they are. */
 const curve = z.looseObject({ label: shown, steps: z.array(z.unknown()) }) as unknown as z.ZodType<TrainingCurve>;
 
@@ -153,6 +155,7 @@ export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
   evaluationId: resourceId,
   curves: z.array(curve).max(256),
   lineage: z.array(z.custom<LineageEntry>()).max(1000),
-  timeline: z.union([timeline, z.undefined()]),
+  timeline: maybe(timeline),
   referenceLabel: shown.optional(),
+  estimate: maybe(z.object({ plannedSeconds: someSeconds, measuredSeconds: someSeconds })),
 });

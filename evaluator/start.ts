@@ -1,6 +1,7 @@
 import { requireDevice } from "../core/runtime/devices.js";
 import { WorkerClient } from "../core/runtime/worker-client.js";
 import { RpcChannel } from "../core/service/client.js";
+import { DiskRoom } from "../core/service/disk-room.js";
 import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
@@ -29,6 +30,7 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
   const log = createLogger("evaluator", config.logLevel);
   const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const store = new EvaluationStore(config.evaluationsDir);
+  const disk = new DiskRoom("EVALUATIONS_DIR", config.evaluationsDir, config.minFreeDiskMb);
   const generator = new RpcChannel(config.generatorAddress, { caller });
   const worker = new WorkerClient<ScoreMethods>(new URL("./score-worker.js", import.meta.url));
   const release = async () => {
@@ -39,6 +41,7 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
     const evaluations = await Evaluations.open(
       {
         store,
+        disk,
         generator,
         worker,
         modelDir,
@@ -55,10 +58,12 @@ export async function startEvaluator(config: EvaluatorConfig): Promise<RunningEv
       doors: config,
     });
     server.setServing(true);
+    const unwatch = disk.watch();
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, generator: config.generatorAddress }, "evaluator is ready");
     const stop = async () => {
       server.setServing(false);
+      unwatch();
       await evaluations.stop();
       await server.stop();
       await release();

@@ -3,6 +3,14 @@ import { join } from "node:path";
 import { toIoError } from "../core/checkpoint/io-errors.js";
 import { listModelFiles } from "../core/checkpoint/manifest.js";
 import { SpinError } from "../core/errors.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
+
+interface Held {
+  readonly folder: string;
+  readonly bytes: number;
+  /** Milliseconds since the epoch. */
+  readonly used: number;
+}
 
 /**
  * Folders of fetched checkpoints by digest, bounded: the one that was used longest ago goes first, never one that is pinned.
@@ -11,12 +19,17 @@ import { SpinError } from "../core/errors.js";
 export class CheckpointCache {
   readonly #root: string;
   readonly #maxBytes: number;
+  readonly #disk: Pick<DiskRoom, "fullness"> | undefined;
   readonly #pins = new Map<string, number>();
 
-  /** @param root made when the first checkpoint comes */
-  constructor(root: string, maxBytes: number) {
+  /**
+   * @param root made when the first checkpoint comes
+   * @param disk that holds it; undefined: it is never asked how much is free
+   */
+  constructor(root: string, maxBytes: number, disk?: Pick<DiskRoom, "fullness">) {
     this.#root = root;
     this.#maxBytes = maxBytes;
+    this.#disk = disk;
   }
 
   /** Where a checkpoint lies, or would lie. */
@@ -64,28 +77,35 @@ export class CheckpointCache {
    * Makes room: removes what was used longest ago until so many more bytes fit.
    *
    * @param beside a folder being filled, whose files count too
-   * @throws SpinError `exhausted` where they do not fit even then
+   * @throws SpinError `exhausted` where they do not fit even then, the cache or the disk
    */
   async reserve(bytes: number, beside: string): Promise<void> {
     for (;;) {
       const held = await this.#held();
-      // Measured anew each time: what a removed folder shared with others is theirs alone afterwards.
-      const total = held.reduce((sum, entry) => sum + entry.bytes, bytes + (await bytesOf(beside)));
-      if (total <= this.#maxBytes) return;
+      const full = await this.#fullness(held, bytes, beside);
+      if (full === undefined) return;
       const pinned = [...this.#pins.keys()].map((digest) => this.folder(digest));
       const [oldest] = held.filter(({ folder }) => !pinned.includes(folder)).sort((a, b) => a.used - b.used);
-      if (oldest === undefined) {
-        throw new SpinError("exhausted", `${bytes} bytes more do not fit the cache of ${this.#maxBytes}`, {
-          file: this.#root,
-          remedy: "raise CACHE_BYTES, or wait until other checkpoints are no longer in use",
-        });
-      }
+      if (oldest === undefined) throw full;
       await rm(oldest.folder, { recursive: true, force: true });
     }
   }
 
-  async #held() {
-    const held: { folder: string; bytes: number; used: number }[] = [];
+  /** Why so many bytes more do not fit; undefined where they do. */
+  async #fullness(held: readonly Held[], bytes: number, beside: string): Promise<SpinError | undefined> {
+    // Measured anew each time: what a removed folder shared with others is theirs alone afterwards.
+    const total = held.reduce((sum, entry) => sum + entry.bytes, bytes + (await bytesOf(beside)));
+    if (total > this.#maxBytes) {
+      return new SpinError("exhausted", `${bytes} bytes more do not fit the cache of ${this.#maxBytes}`, {
+        file: this.#root,
+        remedy: "raise CACHE_BYTES, or wait until other checkpoints are no longer in use",
+      });
+    }
+    return this.#disk?.fullness(bytes);
+  }
+
+  async #held(): Promise<Held[]> {
+    const held: Held[] = [];
     for (const folder of await this.folders()) {
       held.push({ folder, bytes: await bytesOf(folder), used: (await stat(folder)).mtimeMs });
     }

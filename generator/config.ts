@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { address, type Config, port, setting, text, wholeNumber } from "../core/service/config.js";
+import { DISK_SETTINGS } from "../core/service/disk-room.js";
 import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
@@ -11,6 +12,7 @@ export const GENERATOR_SETTINGS = {
   port: setting("PORT", port.prefault("50051")),
   ...DOOR_SETTINGS,
   ...CALLER_SETTINGS,
+  ...DISK_SETTINGS,
   /** Folder with model folders, named relative to it in requests. */
   modelDir: setting("MODEL_DIR", text.prefault("demo")),
   /** Folder with data sets, named relative to it in requests. */

@@ -1,11 +1,16 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
 import { ConditionEncoder, type EncodingModel } from "./condition-encoder.js";
 import { EncodedStore } from "./encoded-store.js";
 
 const folder = useTemporaryFolder();
-const disk = (maxBytes = 1_000_000, fingerprint = "sha256:f") => ({ folder: folder(), maxBytes, fingerprint });
+const disk = (maxBytes = 1_000_000, fingerprint = "sha256:f") => ({
+  folder: folder(),
+  maxBytes,
+  minFreeBytes: 0,
+  fingerprint,
+});
 const tensors = (value: number, size = 4) => ({
   states: { shape: [1, size], data: new Float32Array(size).fill(value) },
 });
@@ -37,6 +42,21 @@ test("a damaged file counts for nothing, and one that was being written is taken
   expect(await files()).toEqual([file]);
   await store.set("a", tensors(2));
   expect(await store.get("a")).toEqual(tensors(2));
+});
+
+test("a file with one flipped bit counts for nothing", async () => {
+  const store = await EncodedStore.open(disk());
+  await store.set("a", tensors(1));
+  const [file] = await files();
+  const whole = await readFile(file!);
+  for (const at of [whole.length - 1, whole.length - 16, 20]) {
+    const flipped = Buffer.from(whole);
+    flipped[at]! ^= 1;
+    await writeFile(file!, flipped);
+    expect(await store.get("a")).toBeUndefined();
+  }
+  await writeFile(file!, whole);
+  expect(await store.get("a")).toEqual(tensors(1));
 });
 
 test("over the bound what was used longest ago goes first", async () => {
@@ -83,4 +103,10 @@ test("an encoder computes what neither memory nor disk has, and gives the same b
   const other = new ConditionEncoder(0, await EncodedStore.open(disk()));
   await other.prompts({ ...model, textDigest: "another" }, ["a"], 0);
   expect(computed).toBe(3);
+});
+
+test("with too little free on the disk nothing more is kept there", async () => {
+  const store = await EncodedStore.open({ ...disk(), minFreeBytes: 1e18 });
+  await store.set("a", tensors(1));
+  expect(await files()).toEqual([]);
 });

@@ -4,6 +4,7 @@ import { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { requireDevice } from "../core/runtime/devices.js";
 import { computeEnvironment, processorName } from "../core/runtime/fingerprint.js";
 import { withDigest } from "../core/service/digests.js";
+import { DiskRoom } from "../core/service/disk-room.js";
 import { Caller } from "../core/service/doors/caller.js";
 import { createLogger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
@@ -34,6 +35,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
   const log = createLogger("generator", config.logLevel);
   const caller = await Caller.open(config, process.env.SPIN_TOKEN);
   const threads = config.threads || availableParallelism();
+  const disk = new DiskRoom("CACHE_DIR", cacheDir, config.minFreeDiskMb);
   const fingerprint = withDigest(await computeEnvironment(device, threads));
   const settings = {
     session: { threads, device },
@@ -45,6 +47,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
         : {
             folder: join(cacheDir, "encoded"),
             maxBytes: config.encodedDiskBytes,
+            minFreeBytes: disk.reserved,
             fingerprint: fingerprint.digest,
           },
     data: { dataDir: config.dataDir, indexDir: config.dataIndexDir },
@@ -52,7 +55,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
   const compute = await Compute.start(settings, config.queueCapacity);
   const store = new CheckpointStore({
     modelDir,
-    cache: new CheckpointCache(join(cacheDir, "checkpoints"), cacheBytes),
+    cache: new CheckpointCache(join(cacheDir, "checkpoints"), cacheBytes, disk),
     digests: new FolderDigests(),
     source: checkpointAddress === undefined ? undefined : new CheckpointSource(checkpointAddress, caller),
     log,
@@ -71,6 +74,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
     };
     const server = await startServer({ host, port, services: [generatorService(parts)], log, doors: config });
     server.setServing(true);
+    const unwatch = disk.watch();
     void compute.failed.then((error) => {
       log.error({ err: error }, "nothing can be served any more");
       server.setServing(false);
@@ -78,6 +82,7 @@ export async function startGenerator(config: GeneratorConfig): Promise<RunningGe
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, device: parts.device, fingerprint: fingerprint.digest }, "generator is ready");
     const stop = async () => {
+      unwatch();
       await server.stop();
       await release();
     };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addresses, type Config, port, setting, switchedOn, text, wholeNumber } from "../core/service/config.js";
+import { DISK_SETTINGS } from "../core/service/disk-room.js";
 import { CALLER_SETTINGS, DOOR_SETTINGS } from "../core/service/doors/settings.js";
 import { LOG_LEVELS } from "../core/service/logging.js";
 
@@ -11,6 +12,7 @@ export const TRAINER_SETTINGS = {
   port: setting("PORT", port.prefault("50052")),
   ...DOOR_SETTINGS,
   ...CALLER_SETTINGS,
+  ...DISK_SETTINGS,
   /** Generators, as host:port between commas. A name may stand for many addresses: each is a replica, and joiners are found. */
   generatorAddresses: setting("GENERATOR_ADDRESS", addresses.prefault("127.0.0.1:50051")),
   /** Folder with the base models, named relative to it in requests. */

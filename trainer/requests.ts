@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  adoptIssues,
   checkpointRef,
   datasetRef,
   digest,
@@ -172,9 +173,7 @@ const iterationSpec: z.ZodType<CheckedSpec> = z
   .superRefine((spec, check) => {
     // Which settings suit depends on the objective, which decides the form of the draws.
     const result = samplingSettingsFor(formOf(spec.objective)).safeParse(spec.sampling);
-    for (const { message, path } of result.error?.issues ?? []) {
-      check.addIssue({ code: "custom", message, path: ["sampling", ...path] });
-    }
+    adoptIssues(check, result, "sampling");
     for (const { holds, path, expected } of result.success ? rules(spec) : []) {
       if (!holds) check.addIssue({ code: "custom", message: expected, path });
     }

@@ -1,4 +1,5 @@
 import type { DataFolders } from "../core/data/data-folder.js";
+import type { DiskRoom } from "../core/service/disk-room.js";
 import type { DatasetRef } from "../proto/gen/spin/v1/common.js";
 import { JobState } from "../proto/gen/spin/v1/common.js";
 import { CreateRunRequest, type Iteration, type Run } from "../proto/gen/spin/v1/trainer_service.js";
@@ -14,12 +15,14 @@ import { timestampNow } from "./timestamps.js";
 export class Runs {
   readonly #store: RunStore;
   readonly #models: BaseModels;
+  readonly #disk: DiskRoom;
   readonly #data: DataFolders;
   readonly #creating = new Serial();
 
-  constructor(store: RunStore, models: BaseModels, data: DataFolders) {
+  constructor(store: RunStore, models: BaseModels, disk: DiskRoom, data: DataFolders) {
     this.#store = store;
     this.#models = models;
+    this.#disk = disk;
     this.#data = data;
   }
 
@@ -28,13 +31,14 @@ export class Runs {
     return (await findDataset(ref, kind, this.#data)).ref;
   }
 
-  /** @throws SpinError as `findRepeated`, `BaseModels.find` and `findDataset` */
+  /** @throws SpinError as `findRepeated`, `DiskRoom.require`, `BaseModels.find` and `findDataset` */
   create(request: CheckedRunRequest): Promise<Run> {
     return this.#creating.run(async () => {
       const { requestId, displayName, seed } = request;
       const origin = originOf(requestId, CreateRunRequest.toJSON({ ...request, requestId: "" }));
       const repeated = findRepeated(this.#store.runs, origin);
       if (repeated !== undefined) return this.get(repeated.run.runId);
+      await this.#disk.require();
       const { ref: base } = await this.#models.find(request.base);
       const { ref: dataset, report, files } = await findDataset(request.dataset, "pictures", this.#data);
       const run: Run = {

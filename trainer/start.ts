@@ -1,5 +1,6 @@
 import { type FolderLock, lockFolder } from "../core/checkpoint/folder-lock.js";
 import { requireDevice } from "../core/runtime/devices.js";
+import { DiskRoom } from "../core/service/disk-room.js";
 import { Caller } from "../core/service/doors/caller.js";
 import { createLogger, type Logger } from "../core/service/logging.js";
 import { startServer } from "../core/service/server.js";
@@ -48,12 +49,13 @@ async function startOn(config: TrainerConfig, log: Logger, lock: FolderLock): Pr
   const runIds = store.runs.map(({ run }) => run.runId);
   const checkpoints = await Checkpoints.open(runsDir, runIds, log);
   const models = new BaseModels(modelDir, checkpoints);
-  const runs = new Runs(store, models, { dataDir: config.dataDir, indexDir: config.dataIndexDir });
+  const disk = new DiskRoom("RUNS_DIR", runsDir, config.minFreeDiskMb);
+  const runs = new Runs(store, models, disk, { dataDir: config.dataDir, indexDir: config.dataIndexDir });
   const generators = await Generators.connect(config.generatorAddresses, log, { caller });
   try {
     const computing = { ...config, device };
     const configuration = await trainerConfiguration(computing);
-    const kept = { store, runs, models, checkpoints };
+    const kept = { store, runs, models, checkpoints, disk };
     const iterations = await Iterations.open({ config: computing, configuration, ...kept, generators, log });
     const services = [trainerService(runs, iterations), checkpointService(checkpoints)];
     iterations.resume(); // Before anybody can ask for another.
@@ -62,10 +64,12 @@ async function startOn(config: TrainerConfig, log: Logger, lock: FolderLock): Pr
       throw error;
     });
     server.setServing(true);
+    const unwatch = disk.watch();
     const address = `${host.includes(":") ? `[${host}]` : host}:${server.port}`;
     log.info({ address, generators: config.generatorAddresses, runsDir }, "trainer is ready");
     const stop = async () => {
       server.setServing(false);
+      unwatch();
       await iterations.stop();
       await server.stop();
       await generators.close();

@@ -7,7 +7,8 @@ export async function treeMemory(pid: number): Promise<number> {
   return theirs.reduce((sum, one) => sum + one, own);
 }
 
-async function residentMemory(pid: number): Promise<number> {
+/** Resident memory of one process, in MiB; 0 as above. */
+export async function residentMemory(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024;
 }

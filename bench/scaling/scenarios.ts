@@ -6,49 +6,97 @@ export interface Scenario {
   readonly measured: Measured;
 }
 
-const MEASURED: Measured = {
-  // 20 DDIM steps of 4 samples, 0.191 s for an evaluation of one, and one evaluation of the real side each.
-  batchSeconds: 21 * 4 * 0.191,
-  stepSeconds: 3.63,
-  // Per sample: x_t and target of both sides (4 × 32 × 32 floats each), 77 × 768 floats of the caption.
-  batchBytes: 4 * 4 * (4 * 4 * 32 * 32 + 77 * 768),
+const GIGABIT = 125e6;
+const SSD = 500e6;
+const FLOAT_BYTES = 4;
+
+/** Bytes of a sample's draw: x_t and the target of both sides, and the caption's states. */
+const drawBytes = (latent: number, text: number) => FLOAT_BYTES * (4 * latent + text);
+
+/** What `node bench/compare.mjs` told of this side, in seconds, two threads each; `batch` samples, `steps` of DDIM with guidance. */
+interface Bench {
+  readonly batch: number;
+  readonly sample: number;
+  readonly steps: number;
+  readonly forward: number;
+  readonly step: number;
+}
+const BASE: Bench = { batch: 8, sample: 1.989, steps: 20, forward: 0.0605, step: 0.499 };
+const QUARTER: Bench = { batch: 4, sample: 14.69, steps: 12, forward: 0.583, step: 4.83 };
+const SD15: Bench = { batch: 1, sample: 30.33, steps: 2, forward: 7.19, step: 39.3 };
+
+/** A batch's sampling with so many steps, and e_k of both sides. */
+const batchOf = ({ sample, steps, forward }: Bench, samplingSteps = steps) =>
+  (sample * samplingSteps) / steps + 2 * forward;
+
+const COMMON = {
   batchesPerStep: 1,
-  networkBytesPerSecond: 125e6,
-  checkpointBytes: 78e6 * 4,
-  diskBytesPerSecond: 500e6,
+  networkBytesPerSecond: GIGABIT,
+  diskBytesPerSecond: SSD,
+  loadSeconds: 0,
+  buildSeconds: 0,
   steps: 500,
   lanes: 2,
+};
+
+const SD15_BATCH = 8;
+/** How much faster than two cores of a CPU. */
+const FASTER = 1000;
+const SD15_ON_GPUS: Measured = {
+  ...COMMON,
+  batchSeconds: (SD15_BATCH * batchOf(SD15, 50)) / FASTER,
+  stepSeconds: (SD15_BATCH * SD15.step) / FASTER,
+  batchBytes: SD15_BATCH * drawBytes(4 * 64 * 64, 77 * 768),
+  checkpointBytes: 3.4e9,
 };
 
 /** Where times come from, and what is assumed. */
 export const SCENARIOS: readonly Scenario[] = [
   {
-    name: "UNet of 78 M parameters at 32 × 32, batch 4, on 2-core machines",
+    name: "The built-in model, batch 8, on 2-core machines",
     source:
-      "sampling 16.0 s a batch, from the 0.191 s measured for an evaluation, and 3.63 s measured for a step; assumed: 1 Gbit/s, a disk of 500 MB/s, a checkpoint of 312 MB",
-    measured: MEASURED,
-  },
-  {
-    name: "The same, a hundred times as fast, four draws from each sample",
-    source: "assumed: what GPUs would make of it over the same network and disk, with four times the draws' bytes",
+      "Measured (`compare.mjs base`): 20 guided steps of 8 samples in 1.99 s, an evaluation in 0.06 s, a step on 8 + 8 examples in 0.50 s; assumed: 1 Gbit/s, a disk of 500 MB/s",
     measured: {
-      ...MEASURED,
-      batchSeconds: MEASURED.batchSeconds / 100,
-      stepSeconds: MEASURED.stepSeconds / 100,
-      batchBytes: 4 * MEASURED.batchBytes,
-      steps: 2000,
+      ...COMMON,
+      batchSeconds: batchOf(BASE),
+      stepSeconds: BASE.step,
+      batchBytes: BASE.batch * drawBytes(4 * 16 * 16, 16 * 96),
+      checkpointBytes: 4.5e6 * FLOAT_BYTES,
     },
   },
   {
-    name: "The same again, with a checkpoint of 3.4 GB",
-    source: "assumed: Stable Diffusion 1.5's size, 500 steps; every generator fetches it when the iteration begins",
+    name: "SD-1.5 at a quarter of its width, 32 × 32, batch 4, on 2-core machines",
+    source:
+      "Measured (`compare.mjs quarter`): 12 guided steps of 4 samples in 14.7 s, an evaluation in 0.58 s, a step on 4 + 4 examples in 4.83 s; assumed: 1 Gbit/s, a disk of 500 MB/s",
     measured: {
-      ...MEASURED,
-      batchSeconds: MEASURED.batchSeconds / 100,
-      stepSeconds: MEASURED.stepSeconds / 100,
-      batchBytes: 4 * MEASURED.batchBytes,
+      ...COMMON,
+      batchSeconds: batchOf(QUARTER),
+      stepSeconds: QUARTER.step,
+      batchBytes: QUARTER.batch * drawBytes(4 * 32 * 32, 77 * 192),
+      checkpointBytes: 54e6 * FLOAT_BYTES,
+    },
+  },
+  {
+    name: "SD-1.5, LoRA of rank 8, 50 sampling steps, batch 1, on 2-core machines",
+    source:
+      "Measured (`compare.mjs sd15`): 15.2 s for a guided sampling step, 7.19 s for an evaluation, 39.3 s for a step on 1 + 1 examples; assumed: 1 Gbit/s, a disk of 500 MB/s",
+    measured: {
+      ...COMMON,
+      batchSeconds: batchOf(SD15, 50),
+      stepSeconds: SD15.step,
+      batchBytes: drawBytes(4 * 64 * 64, 77 * 768),
       checkpointBytes: 3.4e9,
-      networkBytesPerSecond: 1.25e9,
     },
+  },
+  {
+    name: "The same on GPUs, batch 8, over 1 Gbit/s",
+    source:
+      "Assumed: a thousand times as fast a sample as measured above; every generator fetches 3.4 GB when the iteration begins",
+    measured: SD15_ON_GPUS,
+  },
+  {
+    name: "The same over 10 Gbit/s",
+    source: "Assumed as before",
+    measured: { ...SD15_ON_GPUS, networkBytesPerSecond: 10 * GIGABIT },
   },
 ];

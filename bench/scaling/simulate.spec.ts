@@ -8,6 +8,8 @@ const measured: Measured = {
   networkBytesPerSecond: 1e9,
   checkpointBytes: 0,
   diskBytesPerSecond: 1e9,
+  loadSeconds: 0,
+  buildSeconds: 0,
   steps: 1000,
   lanes: 2,
 };
@@ -28,6 +30,12 @@ test("a network slower than training is the limit, and so is a disk that every g
   const large = { ...measured, steps: 10, checkpointBytes: 4e9, networkBytesPerSecond: 1e11 };
   expect(simulate(64, large).limit).toBe("disk");
   expect(simulate(64, large).seconds).toBeGreaterThan(4 + 8 + 10);
+});
+
+test("what a generator loads and what the trainer builds goes on side by side, before the first step", () => {
+  const short = { ...measured, steps: 1 };
+  expect(simulate(1, { ...short, loadSeconds: 3, buildSeconds: 5 }).seconds).toBeCloseTo(3 + 8 + 1, 1);
+  expect(simulate(1, { ...short, loadSeconds: 3, buildSeconds: 50 }).seconds).toBeCloseTo(50 + 1, 6);
 });
 
 test("no resource is busy for longer than there is time", () => {

@@ -14,6 +14,10 @@ export interface Measured {
   readonly checkpointBytes: number;
   /** What the trainer's disk reads, in bytes per second. */
   readonly diskBytesPerSecond: number;
+  /** From a generator having the checkpoint to its first batch: reading and compiling it. */
+  readonly loadSeconds: number;
+  /** From the iteration's start until the trainer's graph is built, while generators sample already. */
+  readonly buildSeconds: number;
   readonly steps: number;
   /** Batches that a generator has asked of it at a time. */
   readonly lanes: number;
@@ -60,6 +64,8 @@ export function simulate(generators: number, measured: Measured): Simulated {
     networkBytesPerSecond,
     checkpointBytes,
     diskBytesPerSecond,
+    loadSeconds,
+    buildSeconds,
     steps,
     lanes,
   } = measured;
@@ -70,11 +76,11 @@ export function simulate(generators: number, measured: Measured): Simulated {
   // A read is sent as it comes: the network begins with it, and ends no sooner.
   const free = Array.from({ length: generators }, () => {
     const read = disk.serve(0, checkpointBytes / diskBytesPerSecond);
-    return Math.max(read, outgoing.serve(0, checkpointBytes / networkBytesPerSecond));
+    return Math.max(read, outgoing.serve(0, checkpointBytes / networkBytesPerSecond)) + loadSeconds;
   });
   const consumed: number[] = [];
   const arrived: number[] = [];
-  let [trainer, waited] = [0, 0];
+  let [trainer, waited] = [buildSeconds, 0];
   let next = 0;
   for (let step = 0; step < steps; step++) {
     const last = (step + 1) * batchesPerStep;

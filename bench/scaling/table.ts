@@ -10,7 +10,7 @@ export function tableOf(measured: Measured): string {
     const cells = [
       generators,
       Math.round(seconds),
-      stepsPerSecond.toFixed(3),
+      stepsPerSecond.toPrecision(3),
       percent(waitShare),
       percent(generatorUse),
       limit,

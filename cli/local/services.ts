@@ -28,16 +28,10 @@ export interface LocalServices {
   readonly generator: string;
   readonly trainer: string;
   readonly evaluator: string;
+  /** Their processes, in this order. */
+  readonly processes: readonly ServiceProcess[];
   /** Rejects when a service ends by itself. */
   readonly failed: Promise<never>;
-  stop(): Promise<void>;
-}
-
-/** One service as a process of its own. */
-export interface LocalService {
-  readonly pid: number;
-  /** Rejects when it ends by itself. */
-  readonly ended: Promise<never>;
   stop(): Promise<void>;
 }
 
@@ -56,7 +50,7 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
     ...(dataIndexDir === undefined ? {} : { DATA_INDEX_DIR: dataIndexDir }),
     ...environment,
   };
-  const children = [
+  const processes = [
     startService("generator", logs, {
       ...shared,
       PORT: String(generator),
@@ -78,30 +72,39 @@ export async function startLocalServices(settings: LocalSettings): Promise<Local
       EVALUATIONS_DIR: join(folder, "evaluations"),
     }),
   ];
-  const failed = Promise.race(children.map(({ ended }) => ended));
+  const failed = Promise.race(processes.map(({ ended }) => ended));
   failed.catch(() => undefined); // whoever works with the services waits for it
   return {
     generator: at(generator),
     trainer: at(trainer),
     evaluator: at(evaluator),
+    processes,
     failed,
     stop: async () => {
-      await Promise.all(children.map(({ stop }) => stop()));
+      await Promise.all(processes.map(({ stop }) => stop()));
     },
   };
 }
 
+/** A service in a process of its own. */
+export interface ServiceProcess {
+  readonly pid: number;
+  /** Rejects when it ends by itself. */
+  readonly ended: Promise<never>;
+  stop(): Promise<void>;
+}
+
 /**
- * Starts one of the services as a process of its own.
- * @param name its folder, as `generator`
- * @param logs folder for `<name>.log`, which is there
+ * Starts a service, as it was built.
+ * @param logs folder that its output goes to, as `<label>.log`
  */
 export function startService(
   name: "generator" | "trainer" | "evaluator",
   logs: string,
   environment: Readonly<Record<string, string>>,
-): LocalService {
-  const log = join(logs, `${name}.log`);
+  label: string = name,
+): ServiceProcess {
+  const log = join(logs, `${label}.log`);
   const child = spawn(process.execPath, [join(PROJECT_ROOT, "dist", name, "main.js")], {
     env: { ...process.env, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
@@ -112,10 +115,11 @@ export function startService(
   child.stdout.pipe(file, { end: false });
   child.stderr.pipe(file, { end: false });
   let stopping = false;
-  const ended = once(child, "exit").then(([code]): never => {
+  const ended: Promise<never> = once(child, "exit").then(([code]): never => {
     if (stopping) return new Promise(() => undefined) as never;
     throw new SpinError("internal", `the ${name} stopped with code ${code}`, { file: log, remedy: `see ${log}` });
   });
+  ended.catch(() => undefined); // whoever works with the service waits for it
   return {
     pid: child.pid!,
     ended,

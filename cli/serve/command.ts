@@ -24,6 +24,7 @@ const LISTENING = {
   insecure: "listen beyond loopback without TLS and tokens",
   healthPort: "port that answers health checks alone, without TLS",
   maxCalls: "calls served at a time",
+  minFreeDiskMb: "MiB that stay free on the disk that it writes to: with less, new work is refused; 0: none",
   logLevel: "silent, error, warn, info or debug",
 };
 const DATA = {

@@ -10,6 +10,8 @@ import { apply, type Node, sameShape, shapeError, type Value } from "./value.js"
 export interface GradientOptions {
   /** Parts of the forward pass whose values are kept no longer than they are needed, and computed anew in the backward pass; 1: all is kept. */
   readonly segments?: number;
+  /** Whether values that are cheap to compute are computed anew rather than kept for the backward pass. */
+  readonly cheapAnew?: boolean;
 }
 
 /**
@@ -21,14 +23,19 @@ export interface GradientOptions {
  * @throws SpinError (internal) where the loss is no scalar, does not depend on a wanted value, or passes through an
  *   operator without a gradient on its way there.
  */
-export function gradients(loss: Value, wanted: readonly Value[], { segments = 1 }: GradientOptions = {}): Value[] {
+export function gradients(
+  loss: Value,
+  wanted: readonly Value[],
+  { segments = 1, cheapAnew = false }: GradientOptions = {},
+): Value[] {
   if (loss.shape.length !== 0) throw shapeError("gradients", [loss], "a scalar loss");
   const order = topologicalOrder([loss]);
   const walk = new BackwardWalk(loss, wanted, leadingTo(wanted, order));
   const parts = cutSegments(order, segments);
   for (const [i, part] of parts.toReversed().entries()) {
     // What the last part made is still there when its turn comes.
-    walk.through(part, i > 0 ? walk.computedAnew(part) : (node) => node);
+    if (i > 0) walk.through(part, walk.computedAnew(part));
+    else walk.through(part, cheapAnew ? (node, arriving) => walk.cheapAnew(node, arriving) : (node) => node);
     walk.finishWeights();
   }
   return wanted.map((value) => {
@@ -49,6 +56,10 @@ class BackwardWalk {
   readonly #flowing = new Set<Value>();
   /** Wanted values whose gradient grew since the last {@link finishWeights}. */
   readonly #grown = new Set<Value>();
+  /** Cheap values made anew, by the ones that they stand for. */
+  readonly #anew = new Map<Value, Value>();
+  /** The same, that wait for gradients. */
+  readonly #late = new Set<Value>();
 
   constructor(loss: Value, wanted: readonly Value[], needed: ReadonlySet<Node>) {
     this.accumulated = new Map([[loss, scalar(1)]]);
@@ -57,7 +68,7 @@ class BackwardWalk {
   }
 
   /** Goes through a part, from its end. @param evaluated a node with the values that its gradient rule is to work on */
-  through(part: readonly Node[], evaluated: (node: Node) => Node): void {
+  through(part: readonly Node[], evaluated: (node: Node, arriving: readonly Value[]) => Node): void {
     for (const node of part.toReversed()) {
       for (const output of node.outputs) this.#flowing.delete(output);
       if (!this.#needed.has(node) || node.inputs.length === 0) continue;
@@ -65,7 +76,10 @@ class BackwardWalk {
       if (g.every((one) => one === undefined)) continue;
       const { gradient, name } = node.definition;
       if (gradient === "not differentiable") throw new SpinError("internal", `${name}: no gradient is defined`);
-      const values = evaluated(node);
+      const values = evaluated(
+        node,
+        g.filter((one) => one !== undefined),
+      );
       const contributions = gradient(g as Value[], { ...values, y: values.outputs[0]! });
       node.inputs.forEach((to, i) => {
         const contribution = contributions[i];
@@ -89,6 +103,32 @@ class BackwardWalk {
     for (const value of this.#flowing) this.accumulated.set(value, after(this.accumulated.get(value)!, zero));
     this.#grown.clear();
   }
+
+  /** A node with those of its inputs and outputs made anew that are cheap, once its gradients have arrived. */
+  cheapAnew(node: Node, arriving: readonly Value[]): Node {
+    let zero: Value | undefined;
+    const late = (value: Value): Value => {
+      if (this.#late.has(value)) return value;
+      zero ??= zeroAfter(arriving);
+      return after(value, zero);
+    };
+    const made = (value: Value): Value => {
+      const { definition } = value.node;
+      if (definition.anew === undefined || !this.#needed.has(value.node)) return value;
+      if (!this.#anew.has(value)) {
+        const again = definition.anew({ ...value.node, inputs: value.node.inputs.map(made) }, late, this.#isKept);
+        for (const [i, output] of value.node.outputs.entries()) {
+          const one = again?.[i] ?? output;
+          this.#anew.set(output, one);
+          if (one !== output) this.#late.add(one);
+        }
+      }
+      return this.#anew.get(value)!;
+    };
+    return { ...node, inputs: node.inputs.map(made), outputs: node.outputs.map(made) };
+  }
+
+  readonly #isKept = ({ node }: Value): boolean => this.#needed.has(node) && node.inputs.length > 0;
 
   /**
    * A part's nodes once more, on the same values from before it. They wait for the gradient that flows into the part: else they might run at

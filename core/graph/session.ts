@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { SpinError } from "../errors.js";
 import { type Device, executionProvider } from "./device.js";
+import { NO_ANSWER } from "./graph-writer.js";
 import type { EmittedModel } from "./onnx.js";
 import { type DType, formatType, sizeOf, type TensorType } from "./value.js";
 
@@ -32,6 +33,9 @@ const ELEMENTS: Record<DType, new (size: number) => TensorData> = {
   int64: BigInt64Array,
   bool: Uint8Array,
 };
+
+/** What onnxruntime-node says of {@link NO_ANSWER}, once everything is computed. */
+const NO_TENSOR = "Non tensor type is temporarily not supported.";
 
 let defaultDevice: Device = "cpu";
 
@@ -81,7 +85,8 @@ export class Session {
    * Runs the model once.
    *
    * @param feeds data of every input, row-major.
-   * @param into arrays to write outputs to; outputs without one get arrays of their own.
+   * @param into arrays to write outputs to; outputs without one get arrays of their own. What is returned are copies, but for a model that
+   *   `writesOnly`: of that, the arrays themselves.
    * @throws SpinError (internal) naming the input where one is missing or has the wrong type or size.
    */
   async run<T extends TensorData = Float32Array>(
@@ -90,12 +95,31 @@ export class Session {
   ): Promise<Record<string, T>> {
     const tensors: Record<string, Tensor> = {};
     for (const [name, type] of this.#model.inputs) tensors[name] = toTensor(name, type, feeds[name]);
+    if (this.#model.writesOnly) return this.#write(tensors, into) as Promise<Record<string, T>>;
     const fetches: Record<string, Tensor | null> = {};
     for (const [name, type] of this.#model.outputs) {
       fetches[name] = into[name] === undefined ? null : toTensor(name, type, into[name]);
     }
     const results = await this.#session.run(tensors, fetches);
     return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, tensor.data as T]));
+  }
+
+  async #write(
+    tensors: Record<string, Tensor>,
+    into: Readonly<Record<string, TensorData>>,
+  ): Promise<Record<string, TensorData>> {
+    const written: Record<string, TensorData> = {};
+    const fetches: Record<string, Tensor | null> = { [NO_ANSWER]: null };
+    for (const [name, type] of this.#model.outputs) {
+      written[name] = into[name] ?? new ELEMENTS[type.dtype](sizeOf(type.shape));
+      fetches[name] = toTensor(name, type, written[name]);
+    }
+    try {
+      await this.#session.run(tensors, fetches);
+    } catch (error) {
+      if ((error as Error).message !== NO_TENSOR) throw error;
+    }
+    return written;
   }
 
   async release(): Promise<void> {

@@ -79,6 +79,14 @@ export interface OpDefinition<A> {
   readonly needsNoConstants?: true;
   /** Whether the output is the first input's memory, under another shape or name. */
   readonly aliases?: true;
+  /**
+   * The outputs made once more, in little time, of values that its gradient needs anyway; absent: they are kept for the backward pass.
+   *
+   * @param late a value, to be used only once gradients have arrived
+   * @param isKept whether a value is one that gradients flow to, and so may be needed anyway
+   * @returns undefined where they had better be kept
+   */
+  anew?(node: Node<A>, late: (value: Value) => Value, isKept: (value: Value) => boolean): readonly Value[] | undefined;
   /** Bytes that it needs while it runs, beside its inputs and outputs; absent: none to speak of. */
   scratch?(attributes: A): number;
   /**

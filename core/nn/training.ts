@@ -1,6 +1,6 @@
 import { SpinError } from "../errors.js";
 import { blockSize } from "../graph/block-size.js";
-import { gradients } from "../graph/gradient.js";
+import { type GradientOptions, gradients } from "../graph/gradient.js";
 import { inMixedPrecision } from "../graph/mixed-precision.js";
 import { type EmitOptions, emitModel } from "../graph/onnx.js";
 import { input, mul } from "../graph/ops/index.js";
@@ -109,12 +109,12 @@ export class Training {
     const isPlain = (options.device ?? "cpu") === "cpu" && precision === "float32";
     const block = isPlain ? await blockSize() : undefined;
     const descended = lossScale === undefined ? loss : mul(loss, input(LOSS_SCALE, []));
-    const write = (segments: number) => {
-      const grads = gradients(descended, values, { segments });
+    const write = (anew: GradientOptions) => {
+      const grads = gradients(descended, values, anew);
       const named = Object.fromEntries(trained.map(([name], i) => [GRADIENT + name, grads[i]!]));
-      return emitModel({ loss, ...outputs, ...named }, { external, block });
+      return emitModel({ loss, ...outputs, ...named }, { external, block, writesOnly: true });
     };
-    const { model, segments } = chooseSegments(write, FLAT_BUFFERS * bytesOf(values), memoryBudgetMb);
+    const { model, segments = 1 } = chooseSegments(write, FLAT_BUFFERS * bytesOf(values), memoryBudgetMb);
     const session = await Session.create(model, { ...options, freesBuffers: segments > 1 });
     const compileForward = () => Session.create(emitModel({ ...outputs }, { external, block }), options);
     const shapes = new Map(trained.map(([name, { shape }]) => [name, shape]));

@@ -6,6 +6,12 @@ export const DEFAULT_UNARY_TIMEOUT_MS = 30_000;
 /** Time that a stream may be open, in milliseconds: longer work goes on, and its watchers call again. */
 export const DEFAULT_STREAM_TIMEOUT_MS = 24 * 3_600_000;
 
+/** Time that a caller may leave a message of a stream unread, in milliseconds: an evaluator scores a batch between two. */
+export const DEFAULT_STALL_TIMEOUT_MS = 3_600_000;
+
+/** Time until a call's request must be there, in milliseconds. */
+export const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
+
 /** The error of a signal that was aborted: `cancelled`, whoever gave up and why. */
 export function abortError(signal: AbortSignal): SpinError {
   const reason: unknown = signal.reason;

@@ -229,6 +229,62 @@ describe("a stream", () => {
   });
 });
 
+describe("a caller that leaves things undone", () => {
+  it("and reads nothing of a stream loses it, so that its place is free for others", async () => {
+    const ended = deferred();
+    const { channel } = await start(
+      {
+        renderImages: async function* (_, { signal }) {
+          try {
+            while (!signal.aborted) yield picture(0, 1 << 20);
+          } finally {
+            ended.resolve();
+          }
+        },
+      },
+      { stallTimeoutMs: 300 },
+    );
+    const messages = channel.stream(renderImages, render);
+    await messages.next();
+    await ended.promise;
+    const error = await reject(drain(messages));
+    expect(error.kind).toBe("cancelled");
+    expect(error.message).toContain("the caller has read nothing for 0.3 s");
+  });
+
+  it("and reads slowly, but reads, is served to the end", async () => {
+    const { channel } = await start(
+      {
+        renderImages: async function* () {
+          for (let item = 0; item < 60; item++) yield picture(item, 1 << 20);
+        },
+      },
+      { stallTimeoutMs: 400 },
+    );
+    let items = 0;
+    for await (const _ of channel.stream(renderImages, render)) {
+      items += 1;
+      await sleep(20);
+    }
+    expect(items).toBe(60);
+  }, 20_000);
+
+  it.each([
+    ["sends no request", []],
+    ["does not end its request", [Buffer.alloc(5)]],
+  ])("and %s is let go", async (_, sent) => {
+    const { server } = await start({}, { requestTimeoutMs: 200 });
+    const client = new Client(`127.0.0.1:${server.port}`, credentials.createInsecure());
+    const asIs = (bytes: Buffer) => bytes;
+    const call = client.makeClientStreamRequest(getGenerator.path, asIs, asIs, () => undefined);
+    for (const message of sent) call.write(message);
+    const [error] = (await once(call, "status")) as [ServiceError];
+    client.close();
+    expect(error.code).toBe(4);
+    expect(error.details).toContain("no request came within 0.2 s");
+  });
+});
+
 describe("message limits", () => {
   const limits = { requestLimit: 10_000, responseLimit: 10_000 };
   const large = SampleTrajectoriesRequest.fromPartial({ spec: { dataset: { name: "x".repeat(20_000) } } });

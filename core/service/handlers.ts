@@ -74,6 +74,8 @@ export interface CallEnvironment {
   readonly unaryTimeoutMs: number;
   /** Time that a stream may be open, in milliseconds. */
   readonly streamTimeoutMs: number;
+  /** Time that a caller may leave a message of a stream unread, in milliseconds. */
+  readonly stallTimeoutMs: number;
   /** Calls at work; a stopping server aborts them. */
   readonly calls: Set<Deadline>;
 }
@@ -133,11 +135,11 @@ async function serveStream(
       // The next message is computed while this one is sent, and no further: write() alone would take 16 of any size.
       let sent = Promise.resolve();
       for await (const response of untilAborted(handler(request, context) as AsyncIterable<unknown>, context.signal)) {
-        await abortable(sent, context.signal);
+        await taken(sent, context.signal, environment.stallTimeoutMs);
         sent = write(call, encode(method, response, environment.responseLimit));
         sent.catch(() => undefined); // Looked at above, a message later.
       }
-      await abortable(sent, context.signal);
+      await taken(sent, context.signal, environment.stallTimeoutMs);
     });
     call.end();
   } catch (error) {
@@ -225,6 +227,22 @@ function write(call: ServerWritableStream<Buffer, Buffer>, bytes: Buffer): Promi
   return new Promise((resolve, reject) => {
     call.write(bytes, (error?: Error | null) => (error ? reject(error) : resolve()));
   });
+}
+
+/** Waits until a message has left, as `write` tells. @throws SpinError `cancelled` where its caller reads nothing for too long: it holds what others wait for */
+async function taken(sent: Promise<void>, signal: AbortSignal, stallMs: number): Promise<void> {
+  const patience = new Deadline(Number.POSITIVE_INFINITY, signal);
+  const giveUp = () =>
+    patience.abort(
+      new SpinError("cancelled", `the caller has read nothing for ${stallMs / 1000} s`, { remedy: "call again" }),
+    );
+  const timer = setTimeout(giveUp, stallMs);
+  try {
+    await abortable(sent, patience.signal);
+  } finally {
+    clearTimeout(timer);
+    patience.dispose();
+  }
 }
 
 function asIs(bytes: Buffer): Buffer {

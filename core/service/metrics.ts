@@ -2,7 +2,7 @@ import { type Attributes, metrics } from "@opentelemetry/api";
 import { METER } from "./tracing.js";
 
 /** How a measure is kept. */
-type Kind = "counter" | "gauge" | "histogram";
+type Kind = "counter" | "level" | "gauge" | "histogram";
 
 interface Measure {
   readonly kind: Kind;
@@ -20,6 +20,7 @@ export const MEASURES = {
   "spin.telemetry.failures": measure("counter", "{export}", "Exports that the collector did not take, by signal"),
   "spin.process.memory": measure("gauge", "By", "Resident memory of the process"),
   "spin.process.eventloop.delay": measure("gauge", "s", "Longest stall of the event loop since the last export"),
+  "spin.disk.free": measure("gauge", "By", "Bytes free on the disk that a service writes to, by folder"),
   "spin.gpu.memory.used": measure("gauge", "By", "Memory in use on a GPU, by all processes"),
   "spin.gpu.memory.total": measure("gauge", "By", "Memory of a GPU"),
 
@@ -52,7 +53,7 @@ export const MEASURES = {
   "spin.trainer.samples.generated": measure("counter", "{sample}", "Samples that generators delivered"),
   "spin.trainer.samples.trained": measure("counter", "{sample}", "Samples handed to the optimiser, each once"),
   "spin.trainer.samples.refused": measure("counter", "{sample}", "Samples that were wrong, repeated or too late"),
-  "spin.trainer.samples.pending": measure("gauge", "{sample}", "Samples received and not yet handed on"),
+  "spin.trainer.samples.pending": measure("level", "{sample}", "Samples received and not yet handed on"),
   "spin.trainer.draws.ready": measure("gauge", "{batch}", "Batches received and not yet learned from"),
   "spin.trainer.generators": measure(
     "gauge",
@@ -78,6 +79,14 @@ export function count(name: NameOf<"counter">, amount = 1, attributes?: Attribut
   metrics.getMeter(METER).createCounter(name, optionsOf(name)).add(amount, attributes);
 }
 
+/**
+ * Moves a level up or down. Other than a gauge, of which OpenTelemetry keeps the value with the latest time of day, it is right after the clock
+ * was set back too.
+ */
+export function move(name: NameOf<"level">, amount: number): void {
+  metrics.getMeter(METER).createUpDownCounter(name, optionsOf(name)).add(amount);
+}
+
 /** Notes a value for a gauge that is set where it changes. */
 export function note(name: NameOf<"gauge">, value: number, attributes?: Attributes): void {
   metrics.getMeter(METER).createGauge(name, optionsOf(name)).record(value, attributes);
@@ -98,15 +107,18 @@ export interface Observation {
   readonly attributes?: Attributes;
 }
 
-/** Has a gauge or counter read whenever measures are collected. @returns a function that ends it */
-export function watch(name: NameOf<"gauge" | "counter">, read: () => readonly Observation[]): () => void {
+/** Has a gauge or counter read whenever measures are collected, which waits for what must be asked for. @returns a function that ends it */
+export function watch(
+  name: NameOf<"gauge" | "counter">,
+  read: () => readonly Observation[] | Promise<readonly Observation[]>,
+): () => void {
   const meter = metrics.getMeter(METER);
   const options = optionsOf(name);
   const { kind }: Measure = MEASURES[name];
   const instrument =
     kind === "gauge" ? meter.createObservableGauge(name, options) : meter.createObservableCounter(name, options);
-  const callback: Parameters<typeof instrument.addCallback>[0] = (result) => {
-    for (const { value, attributes } of read()) result.observe(value, attributes);
+  const callback: Parameters<typeof instrument.addCallback>[0] = async (result) => {
+    for (const { value, attributes } of await read()) result.observe(value, attributes);
   };
   instrument.addCallback(callback);
   return () => instrument.removeCallback(callback);
@@ -118,8 +130,9 @@ const SUFFIXES: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes"
 /** Names under which Prometheus has a measure, as OpenTelemetry's translation makes them. */
 export function prometheusNames(name: MeasureName): string[] {
   const { kind, unit }: Measure = MEASURES[name];
-  const suffix = unit === "1" && kind !== "gauge" ? "" : (SUFFIXES[unit] ?? "");
+  const isGauge = kind === "gauge" || kind === "level"; // Prometheus knows no difference.
+  const suffix = unit === "1" && !isGauge ? "" : (SUFFIXES[unit] ?? "");
   const base = `${name.replaceAll(".", "_")}${suffix}`;
   if (kind === "counter") return [`${base}_total`];
-  return kind === "gauge" ? [base] : ["_bucket", "_sum", "_count"].map((part) => base + part);
+  return isGauge ? [base] : ["_bucket", "_sum", "_count"].map((part) => base + part);
 }

@@ -23,12 +23,26 @@ import { DataType } from "../../proto/gen/spin/v1/tensor.js";
 
 const share = z.number().min(0).max(1);
 const wholeNumber = (min: number, max: number) => z.int().min(min).max(max);
-/** The error is the schema's own: that of a union would say nothing of what is expected. */
-const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
+/** The errors are the schema's own: those of a union would say nothing of what is expected. */
+export const emptyOr = (schema: z.ZodType<string>): z.ZodType<string> =>
   z.string().superRefine((text, check) => {
-    const result = text === "" ? undefined : schema.safeParse(text);
-    for (const { message } of result?.error?.issues ?? []) check.addIssue({ code: "custom", message });
+    if (text !== "") adoptIssues(check, schema.safeParse(text));
   });
+
+/**
+ * Has a value's check tell what another schema finds wrong with a part of it, in that schema's words.
+ * @param at where the part is
+ */
+export function adoptIssues(
+  check: { readonly issues: z.core.$ZodRawIssue[] },
+  { error }: z.ZodSafeParseResult<unknown>,
+  ...at: string[]
+): void {
+  for (const issue of error?.issues ?? []) {
+    check.issues.push({ ...issue, path: [...at, ...issue.path], input: undefined } as z.core.$ZodRawIssue);
+  }
+}
+
 /** A message that may be unset; the generated types have the key all the same. */
 export const maybe = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional();
 
@@ -216,15 +230,17 @@ export const samplingSpec: z.ZodType<SamplingSpec> = z
     error: "0 where nothing is sampled",
   })
   .superRefine(({ form, settings }, check) => {
-    const result = samplingSettingsFor(form).safeParse(settings);
-    for (const { message, path } of result.error?.issues ?? []) {
-      check.addIssue({ code: "custom", message, path: ["settings", ...path] });
-    }
+    adoptIssues(check, samplingSettingsFor(form).safeParse(settings), "settings");
   });
 
 /** As many draws per request as whole batches give. */
 export const sampleTrajectoriesRequest: z.ZodType<SampleTrajectoriesRequest & { spec: SamplingSpec }> = z
-  .object({ spec: samplingSpec, firstIndex: wholeNumber(0, 2 ** 32 - 1), numSamples: wholeNumber(1, 2 ** 32 - 1) })
+  .object({
+    spec: samplingSpec,
+    firstIndex: wholeNumber(0, 2 ** 32 - 1),
+    numSamples: wholeNumber(1, 2 ** 32 - 1),
+    contentDigest: emptyOr(digest),
+  })
   .refine(({ spec, firstIndex }) => firstIndex % spec.settings!.batchSize === 0, {
     path: ["firstIndex"],
     error: "a multiple of the spec's batch_size",

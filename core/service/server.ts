@@ -2,7 +2,13 @@ import { Server, ServerCredentials, setLogger } from "@grpc/grpc-js";
 import { HealthImplementation } from "grpc-health-check";
 import { SpinError } from "../errors.js";
 import { readConfig } from "./config.js";
-import { DEFAULT_STREAM_TIMEOUT_MS, DEFAULT_UNARY_TIMEOUT_MS, type Deadline, sleep } from "./deadline.js";
+import {
+  DEFAULT_STALL_TIMEOUT_MS,
+  DEFAULT_STREAM_TIMEOUT_MS,
+  DEFAULT_UNARY_TIMEOUT_MS,
+  type Deadline,
+  sleep,
+} from "./deadline.js";
 import { openDoors } from "./doors/open-doors.js";
 import { DOOR_SETTINGS, type DoorConfig } from "./doors/settings.js";
 import { type BoundService, toGrpcService } from "./handlers.js";
@@ -30,8 +36,12 @@ export interface ServerOptions {
   readonly unaryTimeoutMs?: number;
   /** Time that a stream may be open. Default: DEFAULT_STREAM_TIMEOUT_MS. */
   readonly streamTimeoutMs?: number;
+  /** Time that a caller may leave a message of a stream unread. Default: DEFAULT_STALL_TIMEOUT_MS. */
+  readonly stallTimeoutMs?: number;
   /** Who gets in. Default: everybody, which is refused beyond loopback. */
   readonly doors?: DoorConfig;
+  /** Time until a call's request must be there, in milliseconds. Default: DEFAULT_REQUEST_TIMEOUT_MS. */
+  readonly requestTimeoutMs?: number;
   /** How often the files of certificates and tokens are looked at, in milliseconds. Default: 5000. */
   readonly reloadMs?: number;
 }
@@ -116,6 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   setLogger({ error: note, info: note, debug: note });
   const doors = await openDoors(host, options.doors ?? readConfig(DOOR_SETTINGS, {}, {}), log, {
     reloadMs: options.reloadMs,
+    requestTimeoutMs: options.requestTimeoutMs,
   });
   const server = new Server({
     interceptors: [doors.guard],
@@ -132,6 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     responseLimit,
     unaryTimeoutMs: options.unaryTimeoutMs ?? DEFAULT_UNARY_TIMEOUT_MS,
     streamTimeoutMs: options.streamTimeoutMs ?? DEFAULT_STREAM_TIMEOUT_MS,
+    stallTimeoutMs: options.stallTimeoutMs ?? DEFAULT_STALL_TIMEOUT_MS,
     calls,
   };
   for (const service of services) server.addService(...toGrpcService(service, environment));

@@ -18,7 +18,10 @@ export function checkRequest<T>(schema: z.ZodType<T>, request: unknown): T {
   if (result.success) return result.data;
   const violations = describeIssues(result.error.issues, request);
   const sentences = violations.map((violation) => `${protoPath(violation.path, request)}: ${violation.message}`);
-  throw new SpinError("invalid", sentences.join("; "), { field: protoPath(violations[0]!.path, request) });
+  // A schema of the whole may look at a part again.
+  throw new SpinError("invalid", [...new Set(sentences)].join("; "), {
+    field: protoPath(violations[0]!.path, request),
+  });
 }
 
 /** zod's issues with a value as sentences of the form `expected …, got …`. */

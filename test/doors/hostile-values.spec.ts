@@ -220,6 +220,8 @@ it("every hostile value is INVALID_ARGUMENT that names its field, and nothing is
         if (code !== status.INVALID_ARGUMENT) failures.push(`${path} ${field} = ${value}: ${status[code]} ${details}`);
         else if (named !== field && !details.includes(`${field}: `))
           failures.push(`${path} ${field} = ${value} names ${named}: ${details}`);
+        else if (/expected [^;]*expected |expected something else/.test(details.replaceAll(value, "")))
+          failures.push(`${path} ${field} = ${value} does not say in one clear sentence what is expected: ${details}`);
       }
     }
   }

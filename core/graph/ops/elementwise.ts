@@ -21,12 +21,21 @@ const unaryDefinition = (onnx: string, rule: UnaryRule, precision?: "float"): Op
   gradient: ([g], { inputs: [x], y }) => [rule(g!, x!, y)],
 });
 
-const binaryDefinition = (onnx: string, gradient: GradientRule<None>): OpDefinition<None> => ({
+const binaryDefinition = (
+  onnx: string,
+  gradient: GradientRule<None>,
+  anew?: OpDefinition<None>["anew"],
+): OpDefinition<None> => ({
+  anew,
   name: onnx.toLowerCase(),
   infer: ([a, b]) => [{ shape: broadcast(onnx.toLowerCase(), a!, b!), dtype: a!.dtype }],
   emit: (e, inputs) => e.node(onnx, inputs),
   gradient,
 });
+
+/** Computed as before, where all inputs are kept for the gradient. */
+const onceMore: OpDefinition<unknown>["anew"] = ({ definition, inputs, attributes }, late, isKept) =>
+  inputs.every(isKept) ? apply(definition, inputs.map(late), attributes) : undefined;
 
 /** Shape of `a ∘ b` under NumPy's broadcasting rules. */
 function broadcast(op: string, a: Value, b: Value): Shape {
@@ -50,7 +59,7 @@ const toValue = (x: Value | number, beside: Value | number) =>
 // Gradients keep the output's shape here; the walker sums them back over what was broadcast.
 export const add = binary(binaryDefinition("Add", ([g]) => [g, g])); // d(a+b) = da + db
 export const sub = binary(binaryDefinition("Sub", ([g]) => [g, neg(g!)])); // d(a−b) = da − db
-export const mul = binary(binaryDefinition("Mul", ([g], { inputs: [a, b] }) => [mul(g!, b!), mul(g!, a!)])); // d(ab) = b da + a db
+export const mul = binary(binaryDefinition("Mul", ([g], { inputs: [a, b] }) => [mul(g!, b!), mul(g!, a!)], onceMore)); // d(ab) = b da + a db
 // d(a/b) = da/b − (a/b)/b db
 export const div = binary(
   binaryDefinition("Div", ([g], { inputs: [, b], y }) => {
@@ -80,6 +89,7 @@ interface SwishAttributes {
 
 const SWISH: OpDefinition<SwishAttributes> = {
   name: "swish",
+  anew: onceMore,
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   emit: (e, inputs, { attributes: { alpha } }) => e.contrib("QuickGelu", inputs, { alpha: float(alpha) }),
   // y = x σ(αx):  dy = (σ + αy(1−σ)) dx
@@ -99,6 +109,7 @@ export const quickGelu = (x: Value): Value => swish(x, 1.702);
 
 const GELU: OpDefinition<None> = {
   name: "gelu",
+  anew: onceMore,
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   emit: (e, inputs) => e.node("Gelu", inputs),
   // y = xΦ(x):  dy = (Φ(x) + xφ(x)) dx

@@ -1,5 +1,6 @@
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { SpinError } from "../../errors.js";
+import { DEFAULT_REQUEST_TIMEOUT_MS } from "../deadline.js";
 import { asSpinError, reasonOf, toGrpcFailure } from "../error-table.js";
 import type { Logger } from "../logging.js";
 import { count, watch } from "../metrics.js";
@@ -8,6 +9,9 @@ import type { Principal, Tokens } from "./tokens.js";
 
 /** Where nobody needs a token: on loopback, or where `--insecure` was said. */
 const ANYBODY: Principal = { name: "anybody", role: "admin" };
+
+/** Methods whose callers send messages as they like; of all others the request is whole once the caller's side is closed. */
+const BOTH_WAYS = /^\/grpc\.reflection\./;
 
 const principals = new WeakMap<Metadata, Principal>();
 
@@ -21,6 +25,8 @@ export interface GuardOptions {
   readonly tokens?: () => Tokens;
   /** Most calls at a time, health checks apart. */
   readonly maxCalls: number;
+  /** Time until a call's request must be there, in milliseconds. Default: DEFAULT_REQUEST_TIMEOUT_MS. */
+  readonly requestTimeoutMs?: number;
   readonly log: Logger;
 }
 
@@ -35,15 +41,22 @@ export interface Guard {
  * Stands before every method of a server, health and reflection included: who calls, whether they may, and whether there is room. A call that is
  * refused costs neither its message's decoding nor a handler.
  */
-export function createGuard({ tokens, maxCalls, log }: GuardOptions): Guard {
+export function createGuard({
+  tokens,
+  maxCalls,
+  requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS,
+  log,
+}: GuardOptions): Guard {
   let calls = 0;
   const stop = watch("spin.service.calls", () => [{ value: calls }]);
   const interceptor: ServerInterceptor = ({ path }, call) => {
     const leave = () => {
       if (isIn) calls -= 1;
       isIn = false;
+      clearTimeout(opening);
     };
     let isIn = false;
+    let opening: NodeJS.Timeout | undefined;
     const admit = (metadata: Metadata): void => {
       const access = ACCESS.get(path);
       if (access === undefined) throw new SpinError("forbidden", `${path} is open to nobody`);
@@ -81,10 +94,20 @@ export function createGuard({ tokens, maxCalls, log }: GuardOptions): Guard {
               guarded.sendStatus(toGrpcFailure(error));
               return;
             }
+            opening = setTimeout(
+              () => guarded.sendStatus(toGrpcFailure(lateRequest(path, requestTimeoutMs))),
+              requestTimeoutMs,
+            );
             pass(metadata);
           },
-          onReceiveMessage: (message, pass) => pass(message),
-          onReceiveHalfClose: (pass) => pass(),
+          onReceiveMessage: (message, pass) => {
+            if (BOTH_WAYS.test(path)) clearTimeout(opening); // It goes on asking.
+            pass(message);
+          },
+          onReceiveHalfClose: (pass) => {
+            clearTimeout(opening);
+            pass();
+          },
           onCancel: leave,
         }),
       sendStatus: (status, next) => {
@@ -95,6 +118,12 @@ export function createGuard({ tokens, maxCalls, log }: GuardOptions): Guard {
     return guarded;
   };
   return { interceptor, stop };
+}
+
+/** Behind the guard a call has a deadline; before it, one that never says what it wants would hold a place. */
+function lateRequest(path: string, ms: number): SpinError {
+  const cause = new DOMException(`no request within ${ms / 1000} s`, "TimeoutError");
+  return new SpinError("cancelled", `${path}: no request came within ${ms / 1000} s`, { remedy: "call again", cause });
 }
 
 function refuse(log: Logger, method: string, peer: string, error: unknown): void {

@@ -19,9 +19,12 @@ export interface Doors {
   close(): void;
 }
 
-/** For how often the files are looked at; tests do not wait. */
+/** Tests do not wait. */
 export interface DoorOptions {
+  /** How often the files are looked at, in milliseconds. */
   readonly reloadMs?: number;
+  /** As the guard has it. */
+  readonly requestTimeoutMs?: number;
 }
 
 /**
@@ -34,7 +37,7 @@ export async function openDoors(
   host: string,
   config: DoorConfig,
   log: Logger,
-  { reloadMs: intervalMs }: DoorOptions = {},
+  { reloadMs: intervalMs, requestTimeoutMs }: DoorOptions = {},
 ): Promise<Doors> {
   const { serverCert, serverKey, clientCa, tokensFile, insecure, maxCalls, healthPort } = config;
   checkTogether(config);
@@ -57,7 +60,12 @@ export async function openDoors(
             intervalMs,
           });
     if (tokens !== undefined) closers.push(() => tokens.close());
-    const { interceptor: guard, stop } = createGuard({ tokens: tokens && (() => tokens.current), maxCalls, log });
+    const { interceptor: guard, stop } = createGuard({
+      tokens: tokens && (() => tokens.current),
+      maxCalls,
+      requestTimeoutMs,
+      log,
+    });
     closers.push(stop);
     const close = () => closers.forEach((one) => void one());
     if (serverCert === undefined) return { credentials: ServerCredentials.createInsecure(), guard, healthPort, close };

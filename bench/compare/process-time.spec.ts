@@ -1,0 +1,23 @@
+import { spawn } from "node:child_process";
+import { processorSeconds } from "./process-time.js";
+
+test("a process that computes takes time, one that sleeps does not", async () => {
+  const spin = "const end = performance.now() + 1000; while (performance.now() < end); setInterval(() => {}, 1e6)";
+  const [busy, lazy] = [spin, "setInterval(() => {}, 1e6)"].map((code) => spawn(process.execPath, ["-e", code])) as [
+    ReturnType<typeof spawn>,
+    ReturnType<typeof spawn>,
+  ];
+  try {
+    let taken = 0;
+    while (taken < 0.3) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      taken = await processorSeconds(busy.pid!);
+    }
+    const before = await processorSeconds(lazy.pid!);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await processorSeconds(lazy.pid!)) - before).toBeLessThan(0.2);
+  } finally {
+    busy.kill();
+    lazy.kill();
+  }
+}, 60_000);
