@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { createPhiloxStream } from "../../core/diffusion/philox.js";
 import { SpinError } from "../../core/errors.js";
 import { CASES_FOLDER } from "../../test/reference/cases.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { type Decoder, fuzzInput } from "./decoder.js";
 import { DECODERS } from "./decoders.js";
+import { mutate } from "./mutate.js";
 
 /** What fuzzing has found, and what stands beside it: inputs that once brought down a reader, each with the answer that it must get. */
 
@@ -42,6 +44,15 @@ test.each<[string, string, string, RegExp]>([
   expect(error).toBeInstanceOf(SpinError);
   expect((error as SpinError).message).toMatch(message);
   expect((error as SpinError).kind).not.toBe("internal");
+});
+
+test.each([2020, 2240, 2453])("damaged parquet %i, whose pages lie nowhere, is refused by name", async (index) => {
+  const { seeds, decode, end } = decoder("Pick-a-Pic parquet");
+  const valid = await seeds(CASES_FOLDER);
+  const seed = index % valid.length;
+  const bytes = mutate(valid[seed]!, createPhiloxStream(1n, { iteration: 0, index, purpose: 0 }));
+  await expect(decode(fuzzInput(bytes, seed, join(folder(), "work")))).rejects.toMatchObject({ kind: "corrupt" });
+  end?.();
 });
 
 test("scores so far whose first line is damaged are scored anew", async () => {
