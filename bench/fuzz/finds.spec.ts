@@ -55,8 +55,15 @@ test.each([2020, 2240, 2453])("damaged parquet %i, whose pages lie nowhere, is r
   end?.();
 });
 
-test("scores so far whose first line is damaged are scored anew", async () => {
-  expect(await give("evaluation's batches", PROTOCOL_GONE)).toEqual([]);
+test.each([
+  ["no protocol", () => PROTOCOL_GONE],
+  ["settings of the sampler that are no JSON", (whole: string) => whole.replace('"sampler":"{}"', '"sampler":"{[}"')],
+])("scores so far whose first line has %s are scored anew", async (_, damage) => {
+  const [valid] = await decoder("evaluation's batches").seeds(CASES_FOLDER);
+  const whole = new TextDecoder().decode(valid);
+  expect(await give("evaluation's batches", whole)).toHaveLength(1);
+  expect(damage(whole)).not.toBe(whole);
+  expect(await give("evaluation's batches", damage(whole))).toEqual([]);
 });
 
 function billionLaughs(): string {
