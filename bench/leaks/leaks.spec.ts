@@ -6,7 +6,7 @@ import { loopIterations } from "./iterate.js";
 
 /** The short form of `node bench/leaks.mjs`: memory needs more iterations to tell, all else shows at once. */
 
-/** Threads that libuv starts when it first needs them. A session that stays costs one an iteration, and an iteration has several. */
+/** Threads that come late and stay. A session that stays costs one an iteration, and an iteration has several. */
 const SLACK = 2;
 const folder = useTemporaryFolder();
 
