@@ -35,7 +35,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     clip_skip: "size",
   },
   SamplingSpec: { seed: "any", iteration: "size", compute_fingerprint: "digest", earlier_share: "size" },
-  SampleTrajectoriesRequest: { first_index: "size", num_samples: "size" },
+  SampleTrajectoriesRequest: { first_index: "size", num_samples: "size", content_digest: "digest" },
   RenderImagesRequest: { height: "size", width: "size", batch_size: "size" },
   RenderItem: {
     prompt: "text",
