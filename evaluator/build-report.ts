@@ -29,7 +29,7 @@ const REAL_COLUMN = "real winner";
 export async function buildReport(
   store: EvaluationStore,
   evaluation: Evaluation,
-  { curves, lineage, timeline, referenceLabel }: Omit<GetReportRequest, "evaluationId">,
+  { curves, lineage, timeline, referenceLabel, estimate }: Omit<GetReportRequest, "evaluationId">,
 ): Promise<Report> {
   const { rows, floor } = evaluationRows(evaluation);
   const spec = evaluation.spec!;
@@ -52,6 +52,7 @@ export async function buildReport(
     iterations: curves.map((curve) => iterationOf(curve, entries)),
     lineage: entries,
     ...(timeline !== undefined && { timeline }),
+    ...(estimate !== undefined && { estimate }),
     protocol: protocolOf(evaluation, measured[0]),
     fingerprint: evaluation.computeFingerprint,
     seconds: secondsOf(evaluation),

@@ -4,6 +4,7 @@ import {
   checkpointRef,
   datasetRef,
   emptyOr,
+  maybe,
   pageToken,
   relativeName,
   requestId,
@@ -144,6 +145,8 @@ const timeline = z
 
 const shown = z.string().max(200);
 
+const someSeconds = z.number().positive().max(1e9);
+
 /** The steps of a curve are figures that are drawn as they are. */
 const curve = z.looseObject({ label: shown, steps: z.array(z.unknown()) }) as unknown as z.ZodType<TrainingCurve>;
 
@@ -152,6 +155,7 @@ export const getReportRequest: z.ZodType<GetReportRequest> = z.object({
   evaluationId: resourceId,
   curves: z.array(curve).max(256),
   lineage: z.array(z.custom<LineageEntry>()).max(1000),
-  timeline: z.union([timeline, z.undefined()]),
+  timeline: maybe(timeline),
   referenceLabel: shown.optional(),
+  estimate: maybe(z.object({ plannedSeconds: someSeconds, measuredSeconds: someSeconds })),
 });

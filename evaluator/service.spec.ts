@@ -244,6 +244,7 @@ describe("a finished evaluation", () => {
     expect(report).toContain('<span class="over">from the-half</span>');
     expect(report).toContain("<dt>spinRenoised.beta</dt><dd>20000</dd>");
     expect(report).toContain(">iteration 1</text>");
+    expect(report).toContain("2.50 times the plan");
   });
 
   test("is what a repeated request gets; the same request_id with other content is refused", async () => {
@@ -483,7 +484,13 @@ async function readReport(channel: RpcChannel, evaluationId: string): Promise<st
   ];
   const spans = [{ kind: "stage", label: "iteration 1", start: 0, end: 9 }];
   const timeline = { seconds: 9, lanes: [{ name: "stages", spans }] };
-  const request = GetReportRequest.fromPartial({ evaluationId, curves, lineage, timeline });
+  const request = GetReportRequest.fromPartial({
+    evaluationId,
+    curves,
+    lineage,
+    timeline,
+    estimate: { plannedSeconds: 10, measuredSeconds: 25 },
+  });
   const pieces: Uint8Array[] = [];
   for await (const { data } of channel.stream(getReport, request)) pieces.push(data);
   return Buffer.concat(pieces).toString();

@@ -1,5 +1,6 @@
 import type { UnetConditions } from "../core/runtime/conditions.js";
 import type { FloatTensor } from "../core/runtime/float-tensor.js";
+import { sealedBatch } from "../core/service/content-digest.js";
 import { encodeTensor } from "../core/service/tensor-codec.js";
 import { SampleTrajectoriesResponse } from "../proto/gen/spin/v1/generator_service.js";
 import type { DrawBatch, DrawSide as DrawSideMessage } from "../proto/gen/spin/v1/sampling.js";
@@ -33,7 +34,7 @@ export function encodeDraws({ draws, latentShape, conditions, seconds }: Compute
     referenceError: referenceError && encodeTensor([rows], referenceError),
   });
   const tensor = ({ shape, data }: FloatTensor) => encodeTensor(shape, data);
-  const batch = {
+  const batch = sealedBatch({
     ...stamp,
     timesteps: encodeTensor([rows], draws.timesteps),
     previousTimesteps: draws.previousTimesteps && encodeTensor([rows], draws.previousTimesteps),
@@ -43,6 +44,7 @@ export function encodeDraws({ draws, latentShape, conditions, seconds }: Compute
     real: side(draws.real),
     synthetic: draws.synthetic && side(draws.synthetic),
     computeSeconds: seconds,
-  };
+    contentDigest: "",
+  });
   return SampleTrajectoriesResponse.encode({ batch }).finish();
 }

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { useTemporaryFolder } from "../test/support/temporary-folder.js";
 import { ConditionEncoder, type EncodingModel } from "./condition-encoder.js";
@@ -42,6 +42,21 @@ test("a damaged file counts for nothing, and one that was being written is taken
   expect(await files()).toEqual([file]);
   await store.set("a", tensors(2));
   expect(await store.get("a")).toEqual(tensors(2));
+});
+
+test("a file with one flipped bit counts for nothing", async () => {
+  const store = await EncodedStore.open(disk());
+  await store.set("a", tensors(1));
+  const [file] = await files();
+  const whole = await readFile(file!);
+  for (const at of [whole.length - 1, whole.length - 16, 20]) {
+    const flipped = Buffer.from(whole);
+    flipped[at]! ^= 1;
+    await writeFile(file!, flipped);
+    expect(await store.get("a")).toBeUndefined();
+  }
+  await writeFile(file!, whole);
+  expect(await store.get("a")).toEqual(tensors(1));
 });
 
 test("over the bound what was used longest ago goes first", async () => {

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256Digest } from "../core/canonical-json.js";
@@ -21,6 +21,8 @@ export interface EncodedDisk {
 /** What is kept of a caption or a picture: some tensors by name. */
 export type EncodedTensors = Readonly<Record<string, FloatTensor>>;
 
+/** Under which a file's own metadata tell the digest of what is in it. */
+const CONTENT = "content_digest";
 /** Share of the bound that is left once room was made, so that not every new file asks for it again. */
 const LEFT_AFTER_CLEARING = 0.9;
 
@@ -57,6 +59,8 @@ export class EncodedStore {
       const file = await openSafetensors(path);
       const tensors: Record<string, FloatTensor> = {};
       for (const [name, { shape }] of file.tensors) tensors[name] = { shape, data: await file.readFloat32(name) };
+      // A flipped bit of a latent is a number like any other.
+      if (file.metadata.get(CONTENT) !== contentOf(tensors)) return undefined;
       const now = new Date();
       await utimes(path, now, now).catch(() => undefined);
       return tensors;
@@ -75,7 +79,7 @@ export class EncodedStore {
     try {
       if ((await freeBytes(this.#disk.folder)) < this.#disk.minFreeBytes) return;
       await mkdir(join(path, ".."), { recursive: true });
-      await writeSafetensors(temporary, entries);
+      await writeSafetensors(temporary, entries, { [CONTENT]: contentOf(tensors) });
       const { size } = await stat(temporary);
       await rename(temporary, path);
       this.#bytes += size;
@@ -100,6 +104,16 @@ export class EncodedStore {
     const digest = sha256Digest(`${this.#disk.fingerprint} ${key}`).slice("sha256:".length);
     return join(this.#disk.folder, digest.slice(0, 2), `${digest}.safetensors`);
   }
+}
+
+/** Digest over names, shapes and values. */
+function contentOf(tensors: EncodedTensors): string {
+  const hash = createHash("sha256");
+  for (const [name, { shape, data }] of Object.entries(tensors)) {
+    hash.update(JSON.stringify([name, shape]));
+    hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return `sha256:${hash.digest("hex")}`;
 }
 
 interface StoredFile {

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { SpinError } from "../core/errors.js";
+import { checkRequestContent } from "../core/service/content-digest.js";
 import {
   checkpointRef,
   datasetRef,
+  digest,
   MAX_PROMPT_LENGTH,
   samplerSettings,
   sampleTrajectoriesRequest,
@@ -76,13 +78,15 @@ export function checkRender(request: RenderImagesRequest): CheckedRender {
 }
 
 /**
- * @throws SpinError `invalid` naming each wrong field, `precondition` for what this generator does not compute: another fingerprint, number of threads
+ * @throws SpinError `corrupt` for a request that was changed on its way, `invalid` naming each wrong field, `precondition` for what this generator does not compute: another fingerprint, number of threads
  * or precision
  */
 export function checkSampling(
   request: SampleTrajectoriesRequest,
   fingerprint: ComputeFingerprint,
 ): SampleTrajectoriesRequest & { spec: SamplingSpec } {
+  // What was changed on its way is no mistake of the caller's.
+  if (digest.safeParse(request.contentDigest).success) checkRequestContent(request);
   const checked = checkRequest(sampleTrajectoriesRequest, request);
   const { spec, firstIndex, numSamples } = checked;
   if (firstIndex + numSamples > MAX_SAMPLES) {

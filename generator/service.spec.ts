@@ -70,13 +70,13 @@ const specOf = (fields: SpecChange) =>
 
 async function sample(of: SamplingSpec, firstIndex = 0, numSamples = 2, { channel } = tiny): Promise<DrawBatch[]> {
   const batches: DrawBatch[] = [];
-  const request = { spec: of, firstIndex, numSamples };
+  const request = { spec: of, firstIndex, numSamples, contentDigest: "" };
   for await (const { batch } of channel.stream(Methods.sampleTrajectories, request)) batches.push(batch!);
   return batches;
 }
 
-/** Everything that a batch means: all but when and how fast it was computed. */
-const content = ({ traceparent: _, computeSeconds: __, ...batch }: DrawBatch) => batch;
+/** Everything that a batch means: all but when and how fast it was computed, and the digest that covers these too. */
+const content = ({ traceparent: _, computeSeconds: __, contentDigest: ___, ...batch }: DrawBatch) => batch;
 
 describe.each(FORMS)("SampleTrajectories, %s", (_, fields) => {
   it("streams a message per batch, stamped, with tensors of the promised shapes", async () => {
@@ -254,7 +254,8 @@ describe("a generator", () => {
 
   it("lets no more streams in than its queue takes, and says when to come back", async () => {
     const small = await startTinyGenerator(folder, { queueCapacity: 1 });
-    const request = { spec: spec({ change: { sampler: { ...DDIM, numSteps: 50 } } }), firstIndex: 0, numSamples: 2000 };
+    const long = spec({ change: { sampler: { ...DDIM, numSteps: 50 } } });
+    const request = { spec: long, firstIndex: 0, numSamples: 2000, contentDigest: "" };
     const stream = small.channel.stream(Methods.sampleTrajectories, request);
     await stream.next();
     const error = await failure(sample(spec(), 0, 2, small));
@@ -267,7 +268,7 @@ describe("a generator", () => {
   it("stops between two runs when a caller gives up", async () => {
     const controller = new AbortController();
     const long = spec({ change: { sampler: { ...DDIM, numSteps: 500 }, batchSize: 64 } }); // Half a minute and more.
-    const request = { spec: long, firstIndex: 0, numSamples: 64 };
+    const request = { spec: long, firstIndex: 0, numSamples: 64, contentDigest: "" };
     const stream = tiny.channel.stream(Methods.sampleTrajectories, request, { signal: controller.signal });
     const given = failure(stream.next());
     const activeBatches = async () => (await tiny.channel.call(Methods.getGenerator, {})).generator!.activeBatches;
@@ -283,7 +284,7 @@ describe("a generator", () => {
     const long = spec({ change: { sampler: { ...DDIM, numSteps: 500 } } });
     const stream = tiny.channel.stream(
       Methods.sampleTrajectories,
-      { spec: long, firstIndex: 0, numSamples: 2 },
+      { spec: long, firstIndex: 0, numSamples: 2, contentDigest: "" },
       { timeoutMs: 300 },
     );
     expect((await failure(stream.next())).kind).toBe("cancelled");
@@ -291,7 +292,7 @@ describe("a generator", () => {
 
   it("does not compute for a caller that does not read", async () => {
     const of = spec({ form: 3, change: { sampler: undefined, drawsPerSample: 64 } });
-    const request = { spec: of, firstIndex: 0, numSamples: 20_000 };
+    const request = { spec: of, firstIndex: 0, numSamples: 20_000, contentDigest: "" };
     const stream = tiny.channel.stream(Methods.sampleTrajectories, request); // 260 KB a message
     await stream.next();
     const activeBatches = async () => {

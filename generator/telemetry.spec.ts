@@ -39,7 +39,7 @@ async function sampleTwice(): Promise<string[]> {
     },
   });
   const traceparents: string[] = [];
-  const request = { spec, firstIndex: 0, numSamples: 4 };
+  const request = { spec, firstIndex: 0, numSamples: 4, contentDigest: "" };
   for await (const { batch } of tiny.channel.stream(GeneratorServiceService.sampleTrajectories, request)) {
     traceparents.push(batch!.traceparent);
   }

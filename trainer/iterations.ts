@@ -1,7 +1,9 @@
 import { rename, rm } from "node:fs/promises";
 import { canonicalJson } from "../core/canonical-json.js";
-import { dropStatesAfter } from "../core/checkpoint/training-state.js";
+import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
+import { dropStatesAfter, listTrainingStates } from "../core/checkpoint/training-state.js";
 import { SpinError } from "../core/errors.js";
+import { sleep } from "../core/service/deadline.js";
 import type { DiskRoom } from "../core/service/disk-room.js";
 import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
@@ -19,6 +21,7 @@ import type { BaseModels } from "./base-models.js";
 import { type Configuration, changedKeys } from "./configuration.js";
 import type { IterationReports } from "./iteration-loop.js";
 import { EventLog } from "./jobs/event-log.js";
+import { isFinal } from "./jobs/is-final.js";
 import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
 import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
 import type { RunStore } from "./jobs/run-store.js";
@@ -54,6 +57,8 @@ export class Iterations {
   /** What earlier processes told of unfinished iterations. */
   readonly #told = new Map<IterationRecord, Told>();
   readonly #starting = new Serial();
+  /** Iterations whose end the disk did not take. Nothing begins before it did: a restart would go on with them beside it. */
+  readonly #unsaved = new Set<IterationRecord>();
   #active: Active | undefined;
   /** The end of the last iteration's work, its log included. */
   #done: Promise<void> = Promise.resolve();
@@ -99,6 +104,7 @@ export class Iterations {
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
       await this.#parts.disk.require();
+      for (const record of this.#unsaved) await this.#keep(record, {});
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
       const folder = await this.#parts.models.locate(this.#refOf(run, run.latestCheckpointDigest));
@@ -114,15 +120,31 @@ export class Iterations {
         createTime: timestampNow(),
       });
       const { configuration, store } = this.#parts;
-      const before = this.#failedAttempt(iteration);
       const record: IterationRecord = { origin, traceparent: currentTraceparent(), configuration, iteration };
-      const events = await EventLog.open(store.eventsFile(iteration));
-      await store.putIteration(record);
-      await events.append({ $case: "stateChange", value: iteration });
-      this.#logs.set(iteration.iterationId, events);
-      this.#begin(record, events, before === undefined ? NOTHING_TOLD : await this.#inherit(before, iteration, events));
+      const events = await EventLog.create(store.eventsFile(iteration));
+      try {
+        const told = await this.#writeBeginning(iteration, events);
+        await store.putIteration(record); // Not before everything else is on the disk: from here on it is promised.
+        this.#logs.set(iteration.iterationId, events);
+        this.#begin(record, events, told);
+      } catch (error) {
+        await events.close();
+        throw error;
+      }
       return iteration;
     });
+  }
+
+  /** Tells that an iteration is there, and what a failed attempt at the same had come to. */
+  async #writeBeginning(iteration: Iteration, events: EventLog): Promise<Told> {
+    await events.append({ $case: "stateChange", value: iteration });
+    const before = this.#failedAttempt(iteration);
+    if (before !== undefined) return this.#inherit(before, iteration, events);
+    const states = this.#parts.store.statesFolder(iteration);
+    await rm(states, { recursive: true, force: true }).catch((error: unknown) => {
+      throw toIoError(error, states, "write"); // Left of a beginning that came to nothing.
+    });
+    return NOTHING_TOLD;
   }
 
   #begin(record: IterationRecord, events: EventLog, told: Told): void {
@@ -145,14 +167,14 @@ export class Iterations {
   /** Takes over the training states of a failed attempt, and what was told of its steps. */
   async #inherit(from: Iteration, to: Iteration, events: EventLog): Promise<Told> {
     const { store } = this.#parts;
-    const moved = await rename(store.statesFolder(from), store.statesFolder(to)).then(
-      () => true,
-      () => false, // It had none.
-    );
-    if (!moved) return NOTHING_TOLD;
-    const told = await readTold(await EventLog.openEnded(store.eventsFile(from)));
-    for (const value of told.steps) await events.append({ $case: "step", value });
-    return { steps: told.steps, checkpoints: new Map() };
+    const states = store.statesFolder(to);
+    await rename(store.statesFolder(from), states).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw toIoError(error, states, "write"); // It has none, or they were moved before.
+    });
+    if ((await listTrainingStates(states)).length === 0) return NOTHING_TOLD;
+    const { steps } = await readTold(await EventLog.openEnded(store.eventsFile(from)));
+    for (const value of steps) await events.append({ $case: "step", value });
+    return { steps, checkpoints: new Map() };
   }
 
   /** @throws SpinError "notFound" */
@@ -178,7 +200,8 @@ export class Iterations {
   ): AsyncGenerator<WatchIterationResponse> {
     const { store } = this.#parts;
     const { iteration } = store.iteration(iterationId);
-    const events = this.#logs.get(iterationId) ?? (await EventLog.openEnded(store.eventsFile(iteration)));
+    const ending = { $case: "stateChange", value: iteration } as const;
+    const events = this.#logs.get(iterationId) ?? (await EventLog.openEnded(store.eventsFile(iteration), ending));
     yield* events.read(afterSequence, signal);
   }
 
@@ -309,6 +332,7 @@ export class Iterations {
     const lost = await EventLog.mend(path);
     if (lost > 0) log.error({ file: path, bytes: lost }, "the events are damaged: their steps are done and told again");
     const told = await readTold(await EventLog.openEnded(path));
+    if (told.end !== undefined) return this.#keep(record, told.end); // Told of, and then not saved.
     const stepsDone = told.steps.length;
     // A state is saved once its step was told; after a crash of the machine it may be there and the telling not.
     for (const state of await dropStatesAfter(store.statesFolder(record.iteration), stepsDone)) {
@@ -332,10 +356,18 @@ export class Iterations {
   }
 
   async #finish(record: IterationRecord, events: EventLog, outcome: Partial<Iteration>): Promise<void> {
-    await this.#keep(record, { ...outcome, endTime: timestampNow() }).catch((error: unknown) => {
-      // A full disk refuses this too; those who ask are told all the same.
+    this.#unsaved.add(record);
+    const end = performance.now() + LAST_WORD_PATIENCE_MS;
+    while (this.#unsaved.has(record)) {
+      const error = await this.#keep(record, { ...outcome, endTime: timestampNow() }).catch(
+        (thrown: unknown) => thrown,
+      );
+      if (error === undefined) break;
+      // A full disk refuses this too; those who ask are told all the same in the end.
       this.#parts.log.error({ err: error }, "the iteration's outcome could not be saved");
-    });
+      if (performance.now() > end || this.#stopping.signal.aborted) break;
+      await sleep(LAST_WORD_AGAIN_MS);
+    }
     await events.end({ $case: "stateChange", value: record.iteration });
   }
 
@@ -347,12 +379,13 @@ export class Iterations {
   async #keep(record: IterationRecord, change: Partial<Iteration>): Promise<void> {
     record.iteration = { ...record.iteration, ...change };
     await this.#parts.store.putIteration(record);
+    this.#unsaved.delete(record);
   }
 }
 
-function isFinal({ state }: Iteration): boolean {
-  return state !== JobState.JOB_STATE_QUEUED && state !== JobState.JOB_STATE_RUNNING;
-}
+/** How long an iteration's end waits to be told for a disk that does not take it: told and not kept, a restart would go on after it. */
+const LAST_WORD_PATIENCE_MS = 10_000;
+const LAST_WORD_AGAIN_MS = 500;
 
 function failed(thrown: unknown): Partial<Iteration> {
   const { kind, message } = asSpinError(thrown);

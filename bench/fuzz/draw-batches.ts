@@ -81,5 +81,6 @@ export function drawBatch(firstIndex: number, spec: SamplingSpec = DRAW_SPEC): D
     synthetic: isPair ? side(true) : undefined,
     traceparent: "",
     computeSeconds: 0,
+    contentDigest: "",
   };
 }

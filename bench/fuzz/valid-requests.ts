@@ -167,6 +167,7 @@ export const VALID_REQUESTS: Readonly<Record<string, readonly Uint8Array[]>> = {
       evaluationId: "none",
       curves: [{ label: "one", steps: [{ step: 1, loss: 0.69 }] }],
       referenceLabel: "base",
+      estimate: { plannedSeconds: 10, measuredSeconds: 20 },
     }),
   ],
 };

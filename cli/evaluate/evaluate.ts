@@ -3,7 +3,7 @@ import type { RpcChannel } from "../../core/service/client.js";
 import type { EvaluationRow, FloorRow } from "../../evaluator/evaluation-row.js";
 import { evaluationRows } from "../../evaluator/rows.js";
 import { renderTable } from "../../evaluator/table.js";
-import type { TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
+import type { TimeEstimate, TrainingCurve } from "../../proto/gen/spin/v1/evaluation.js";
 import {
   type Evaluation,
   EvaluatorServiceService,
@@ -26,6 +26,8 @@ export interface EvaluationPlan {
   readonly settings: EvaluateSettings;
   /** Drawn in the report. */
   readonly curves?: readonly TrainingCurve[];
+  /** Told in the report. */
+  readonly estimate?: TimeEstimate;
   /** File for the HTML report. */
   readonly report?: string;
   /** File for the scores of single pictures, `.parquet` or `.jsonl`. */
@@ -48,14 +50,14 @@ export interface EvaluationOutcome {
 
 /** Evaluates checkpoints, with progress on standard error, and fetches the report where one is wanted. */
 export async function evaluateAndReport(plan: EvaluationPlan): Promise<EvaluationOutcome> {
-  const { evaluator, name, settings, curves = [], report, table } = plan;
+  const { evaluator, name, settings, curves = [], estimate, report, table } = plan;
   return withService(evaluator, async (service) => {
     const evaluation = await untilInterrupted(`the evaluation ${name}`, (signal) =>
       evaluate(service, name, settings, signal),
     );
     const { evaluationId, computeFingerprint: fingerprint } = evaluation;
     if (report !== undefined) {
-      const request = GetReportRequest.fromPartial({ evaluationId, curves: [...curves] });
+      const request = GetReportRequest.fromPartial({ evaluationId, curves: [...curves], estimate });
       await saveFile(report, await fetchReport(service, request));
     }
     if (table !== undefined) await writeTable(await fetchTable(service, evaluationId), table);

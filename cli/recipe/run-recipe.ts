@@ -63,6 +63,7 @@ export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
   const chosen = candidates?.[0];
   if (chosen !== undefined) onLine(`chosen: ${chosen.label} of ${candidates!.length}, ${chosen.digest}`);
 
+  const plan = await accuracyOf(recipe, stateDir, finished.seconds);
   const evaluation =
     recipe.evaluation &&
     (await evaluateAndReport({
@@ -70,11 +71,11 @@ export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
       name: `${name}.${finished.checkpoints.length - 1}`,
       settings: evaluateSettings(compared(finished, chosen), recipe.evaluation),
       curves: finished.curves,
+      estimate: plan && { plannedSeconds: plan.planned_seconds, measuredSeconds: plan.measured_seconds },
       report: options.report ?? join(folder, "report.html"),
     }));
   if (evaluation !== undefined) for (const line of formatOutcome(evaluation).trimEnd().split("\n")) onLine(line);
 
-  const plan = await accuracyOf(recipe, stateDir, finished.seconds);
   if (plan !== undefined) onLine(plan.sentence);
   const summary = join(folder, "summary.json");
   const outcome = { name, ...outcomeJson(finished), candidates, evaluation, plan, summary };

@@ -163,6 +163,19 @@ test("components that nothing here uses come along whole, in whatever formats", 
   expect(await readdir(target)).not.toContain("README.md");
 });
 
+test("what the base's index names and the base has not is null in the checkpoint's, all else as it was", async () => {
+  const path = join(folder(), "sparse");
+  await cp(pipeline, path, { recursive: true });
+  const index = JSON.parse(await readFile(join(path, "model_index.json"), "utf8")) as object;
+  const named = { ...index, feature_extractor: ["transformers", "CLIPImageProcessor"], note: "kept" };
+  await writeFile(join(path, "model_index.json"), JSON.stringify(named));
+  const base = await openModelFolder(path);
+  const target = join(folder(), "checkpoint");
+  await savePipelineCheckpoint(target, { base, unet: await readWeights(requireComponent(base, "unet").weights) });
+  const saved = JSON.parse(await readFile(join(target, "model_index.json"), "utf8")) as unknown;
+  expect(saved).toEqual({ ...named, feature_extractor: [null, null] });
+});
+
 test("an SDXL checkpoint holds both text encoders and tokenizers byte for byte", async () => {
   const path = join(folder(), "xl");
   await writeTinyXlModel(path);

@@ -1,11 +1,14 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import * as z from "zod";
 import { SpinError } from "../errors.js";
+import { parseConfig, readJsonFile } from "../json-config.js";
 import { saveFolder } from "./atomic-save.js";
 import { linkOrCopy } from "./link-file.js";
 import { LORA_FILE } from "./lora-file.js";
 import { listModelFiles, type Manifest } from "./manifest.js";
 import { type ModelFolder, requireComponent } from "./model-folder.js";
+import { MODEL_INDEX } from "./model-index.js";
 import type { SafetensorsFile } from "./safetensors.js";
 import { type TensorEntry, writeSafetensors } from "./write-safetensors.js";
 
@@ -24,7 +27,8 @@ export type WeightsDtype = "source" | "F32";
 
 /**
  * Saves a checkpoint as a folder in diffusers' layout: the base's files byte for byte, linked where the file system allows, with a new
- * UNet under the base's file name, keys and order. Where the base is a pipeline, so is the checkpoint (`DiffusionPipeline.from_pretrained`).
+ * UNet under the base's file name, keys and order. Where the base is a pipeline, so is the checkpoint (`DiffusionPipeline.from_pretrained`): what the
+ * base's index names and the base has not, as a safety checker that was never downloaded, is null in the checkpoint's.
  * A LoRA in the base's folder was for another UNet and stays behind.
  * @returns its manifest
  * @throws SpinError "invalid" for weights that are not the base's or not finite, and as `saveFolder`
@@ -35,8 +39,11 @@ export async function savePipelineCheckpoint(target: string, checkpoint: Pipelin
   const entries = unetEntries(checkpoint);
   return saveFolder(target, async (folder) => {
     const isBare = unet.folder === base.path;
-    for (const path of await unchangedFiles(base, isBare)) {
-      await linkOrCopy(join(base.path, path), join(folder, path));
+    const carried = await carriedFiles(base);
+    const absent = [...carried].flatMap(([name, files]) => (files.length === 0 ? [name] : []));
+    for (const path of await unchangedFiles(base, isBare, [...carried.values()].flat())) {
+      if (path === MODEL_INDEX && absent.length > 0) await writeIndexWithout(absent, base.path, folder);
+      else await linkOrCopy(join(base.path, path), join(folder, path));
     }
     const metadata = { ...Object.fromEntries(unet.weights.metadata), format: "pt" };
     const unetFolder = isBare ? folder : join(folder, "unet");
@@ -49,12 +56,23 @@ export async function savePipelineCheckpoint(target: string, checkpoint: Pipelin
  * What a checkpoint takes over from its base, relative paths: all but the UNet's weights, in whatever variants; of components that are only
  * carried along every file, for their weights may be in formats that are not read here.
  */
-async function unchangedFiles(base: ModelFolder, isBare: boolean): Promise<string[]> {
+async function unchangedFiles(base: ModelFolder, isBare: boolean, carried: readonly string[]): Promise<string[]> {
   const isUnetWeights = (path: string) =>
     (isBare || path.startsWith("unet/")) && path !== "config.json" && path !== "unet/config.json";
   const files = (await listModelFiles(base.path)).filter((path) => !isUnetWeights(path) && path !== LORA_FILE);
-  const carried = await Promise.all((base.carried ?? []).map((name) => filesBelow(base.path, name)));
-  return [...new Set([...files, ...carried.flat()])];
+  return [...new Set([...files, ...carried])];
+}
+
+/** Files of each component that is only carried along; none of one that its index names and the base has not. */
+async function carriedFiles({ path, carried = [] }: ModelFolder): Promise<ReadonlyMap<string, readonly string[]>> {
+  return new Map(await Promise.all(carried.map(async (name) => [name, await filesBelow(path, name)] as const)));
+}
+
+/** The base's index with null for what is not there, as diffusers writes it, which would not open the folder otherwise. */
+async function writeIndexWithout(absent: readonly string[], base: string, folder: string): Promise<void> {
+  const index = parseConfig(z.looseObject({}), await readJsonFile(join(base, MODEL_INDEX)), join(base, MODEL_INDEX));
+  const nulls = Object.fromEntries(absent.map((name) => [name, [null, null]]));
+  await writeFile(join(folder, MODEL_INDEX), `${JSON.stringify({ ...index, ...nulls }, undefined, 2)}\n`);
 }
 
 /** Deeper folders are no part of a component; a link in a circle ends here. */

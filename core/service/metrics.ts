@@ -2,7 +2,7 @@ import { type Attributes, metrics } from "@opentelemetry/api";
 import { METER } from "./tracing.js";
 
 /** How a measure is kept. */
-type Kind = "counter" | "gauge" | "histogram";
+type Kind = "counter" | "level" | "gauge" | "histogram";
 
 interface Measure {
   readonly kind: Kind;
@@ -53,7 +53,7 @@ export const MEASURES = {
   "spin.trainer.samples.generated": measure("counter", "{sample}", "Samples that generators delivered"),
   "spin.trainer.samples.trained": measure("counter", "{sample}", "Samples handed to the optimiser, each once"),
   "spin.trainer.samples.refused": measure("counter", "{sample}", "Samples that were wrong, repeated or too late"),
-  "spin.trainer.samples.pending": measure("gauge", "{sample}", "Samples received and not yet handed on"),
+  "spin.trainer.samples.pending": measure("level", "{sample}", "Samples received and not yet handed on"),
   "spin.trainer.draws.ready": measure("gauge", "{batch}", "Batches received and not yet learned from"),
   "spin.trainer.generators": measure(
     "gauge",
@@ -77,6 +77,14 @@ const optionsOf = (name: MeasureName) => ({ unit: MEASURES[name].unit, descripti
 /** Adds to a counter. Without a collector this and the next do nothing. */
 export function count(name: NameOf<"counter">, amount = 1, attributes?: Attributes): void {
   metrics.getMeter(METER).createCounter(name, optionsOf(name)).add(amount, attributes);
+}
+
+/**
+ * Moves a level up or down. Other than a gauge, of which OpenTelemetry keeps the value with the latest time of day, it is right after the clock
+ * was set back too.
+ */
+export function move(name: NameOf<"level">, amount: number): void {
+  metrics.getMeter(METER).createUpDownCounter(name, optionsOf(name)).add(amount);
 }
 
 /** Notes a value for a gauge that is set where it changes. */
@@ -122,8 +130,9 @@ const SUFFIXES: Readonly<Record<string, string>> = { s: "_seconds", By: "_bytes"
 /** Names under which Prometheus has a measure, as OpenTelemetry's translation makes them. */
 export function prometheusNames(name: MeasureName): string[] {
   const { kind, unit }: Measure = MEASURES[name];
-  const suffix = unit === "1" && kind !== "gauge" ? "" : (SUFFIXES[unit] ?? "");
+  const isGauge = kind === "gauge" || kind === "level"; // Prometheus knows no difference.
+  const suffix = unit === "1" && !isGauge ? "" : (SUFFIXES[unit] ?? "");
   const base = `${name.replaceAll(".", "_")}${suffix}`;
   if (kind === "counter") return [`${base}_total`];
-  return kind === "gauge" ? [base] : ["_bucket", "_sum", "_count"].map((part) => base + part);
+  return isGauge ? [base] : ["_bucket", "_sum", "_count"].map((part) => base + part);
 }

@@ -235,7 +235,12 @@ export const samplingSpec: z.ZodType<SamplingSpec> = z
 
 /** As many draws per request as whole batches give. */
 export const sampleTrajectoriesRequest: z.ZodType<SampleTrajectoriesRequest & { spec: SamplingSpec }> = z
-  .object({ spec: samplingSpec, firstIndex: wholeNumber(0, 2 ** 32 - 1), numSamples: wholeNumber(1, 2 ** 32 - 1) })
+  .object({
+    spec: samplingSpec,
+    firstIndex: wholeNumber(0, 2 ** 32 - 1),
+    numSamples: wholeNumber(1, 2 ** 32 - 1),
+    contentDigest: emptyOr(digest),
+  })
   .refine(({ spec, firstIndex }) => firstIndex % spec.settings!.batchSize === 0, {
     path: ["firstIndex"],
     error: "a multiple of the spec's batch_size",

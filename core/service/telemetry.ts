@@ -11,7 +11,7 @@ export interface Telemetry {
 
 /** Time for the last export, in milliseconds. */
 const SHUTDOWN_MS = 2_000;
-/** How often measures are sent, in milliseconds. */
+/** How often measures are sent, in milliseconds, where OTEL_METRIC_EXPORT_INTERVAL does not say otherwise. */
 const METRIC_INTERVAL_MS = 10_000;
 
 /**
@@ -30,15 +30,14 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv = p
   const failed = (signal: string) => count("spin.telemetry.failures", 1, { signal });
   const spanProcessors = [];
   const metricReaders = [];
+  const metricInterval = Number(env.OTEL_METRIC_EXPORT_INTERVAL) || METRIC_INTERVAL_MS;
   if (toCollector) {
     const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-http");
     const { OTLPMetricExporter } = await import("@opentelemetry/exporter-metrics-otlp-http");
     const traces = countFailures(new OTLPTraceExporter(), () => failed("traces"));
     spanProcessors.push(new BatchSpanProcessor({ exporter: traces }));
     const exporter = countFailures(new OTLPMetricExporter(), () => failed("metrics"));
-    metricReaders.push(
-      new metrics.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: METRIC_INTERVAL_MS }),
-    );
+    metricReaders.push(new metrics.PeriodicExportingMetricReader({ exporter, exportIntervalMillis: metricInterval }));
   }
   if (traceFile) {
     const { TraceFileExporter } = await import("./trace-file.js");
@@ -52,7 +51,7 @@ export async function startTelemetry(service: string, env: NodeJS.ProcessEnv = p
     logRecordProcessors: [],
   });
   sdk.start();
-  const end = toCollector ? measureProcess(METRIC_INTERVAL_MS) : () => undefined;
+  const end = toCollector ? measureProcess(metricInterval) : () => undefined;
   return {
     shutdown: async () => {
       // A collector that does not answer must not hold the process.

@@ -44,10 +44,10 @@ export interface Budget {
 const products = (rates: readonly number[], betas: readonly number[]): TrialSettings[] =>
   rates.flatMap((learningRate) => betas.map((beta) => ({ learningRate, beta })));
 
-const SPIN_GRID = products([3e-6, 1e-5, 3e-5], [5000, 20_000]);
+const SPIN_GRID = products([1e-5, 3e-5], [5000, 20_000]);
 
 export const FULL: Budget = {
-  steps: 60,
+  steps: 40,
   batch: 8,
   draws: 4,
   warmup: 5,
@@ -61,8 +61,8 @@ export const FULL: Budget = {
   labeller: [400, 100],
   labellerCaptions: 0,
   grid: {
-    sft: [1e-5, 3e-5, 1e-4, 2e-4, 3e-4, 5e-4].map((learningRate) => ({ learningRate })),
-    dpo: products([3e-6, 1e-5, 3e-5], [2000, 10_000]),
+    sft: [3e-5, 1e-4, 2e-4, 4e-4].map((learningRate) => ({ learningRate })),
+    dpo: products([1e-5, 3e-5], [2000, 10_000]),
     "spin-1": SPIN_GRID,
     "spin-2": SPIN_GRID,
     "spin-3": SPIN_GRID,

@@ -34,6 +34,7 @@ export async function prepareData(folder: string, budget: Budget): Promise<Label
   const { labeller: steps, labellerCaptions, pairs } = budget;
   const inputs = { steps, labellerCaptions, pairs, train: (await openDataset("emoji/mixed", "train")).digest };
   return new UnitStore(units).result("labelled-pairs", inputs, async () => {
+    process.stderr.write("training the scorer that labels pairs: some minutes\n");
     await trainLabeller(budget, labeller, folder); // goes on from where it was interrupted
     return labelPairs(labeller, data, budget.pairs);
   });

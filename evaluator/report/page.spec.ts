@@ -156,6 +156,12 @@ test("an iteration against an opponent has four charts, fine-tuning its loss alo
   expect(charts([curve("spin-1", "base")])).toBe(4);
 });
 
+test("a run that was planned tells how good the estimate was", () => {
+  const estimate = { plannedSeconds: 300, measuredSeconds: 750 };
+  expect(renderReport({ ...report, estimate })).toContain("Planned 5 min 00 s, took 12 min 30 s: 2.50 times the plan.");
+  expect(renderReport(report)).not.toContain("times the plan");
+});
+
 test("the curve of win rates joins what was trained from what", () => {
   const chart = renderReport(report).match(/<figure class="chart wide">.*?<\/figure>/s)![0];
   expect(count(chart, '<line class="mean"')).toBe(2);

@@ -26,7 +26,7 @@ export function renderReport(report: Report): string {
 <header><h1>${report.title}</h1><p class="lead">${lead(report)}</p></header>
 ${renderResults(report)}
 ${report.pictures.rows.length > 0 && renderPictures(report.pictures, names)}
-${report.iterations.length > 0 && renderTraining(report.iterations, names)}
+${report.iterations.length > 0 && renderTraining(report, names)}
 ${report.timeline !== undefined && report.timeline.lanes.length > 0 && renderTimeline(report.timeline)}
 ${report.lineage.length > 0 && renderLineage(report.lineage, names)}
 ${protocol(report)}

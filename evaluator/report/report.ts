@@ -23,6 +23,8 @@ export interface Report {
   readonly pictures: PictureGrid;
   /** Training curves, one entry an iteration. */
   readonly iterations: readonly IterationCurve[];
+  /** How long training was estimated to take and took; absent where no estimate was made. */
+  readonly estimate?: { readonly plannedSeconds: number; readonly measuredSeconds: number };
   readonly lineage: readonly LineageEntry[];
   /** What ran when; absent where there was no trace. */
   readonly timeline?: ReportTimeline;

@@ -1,11 +1,16 @@
+import { formatDuration, formatNumber } from "../format.js";
 import { type Html, html } from "./html.js";
 import { type LineChart, type Point, renderLineChart } from "./line-chart.js";
-import type { IterationCurve, StepPoint } from "./report.js";
+import type { IterationCurve, Report, StepPoint } from "./report.js";
 import { seriesClassOf } from "./series.js";
 
-/** Loss, margin, implicit accuracy, errors, norms and saturation of every iteration, as far as its steps tell them. */
-export function renderTraining(iterations: readonly IterationCurve[], checkpoints: readonly string[]): Html {
+/** How good the estimate of its time was; loss, margin, implicit accuracy, errors, norms and saturation of every iteration, as far as its steps tell. */
+export function renderTraining(
+  { iterations, estimate }: Pick<Report, "iterations" | "estimate">,
+  checkpoints: readonly string[],
+): Html {
   return html`<section><h2>Training</h2>
+${estimate !== undefined && estimateNote(estimate)}
 ${iterations.map(
   (
     iteration,
@@ -16,6 +21,11 @@ ${iterations.map(
 <p class="note">Across: optimiser steps of the iteration. Faint: every step; strong: running mean. θ<sub>k</sub> is the opponent; at the first step θ = θ<sub>k</sub>,
 so the margin is 0 and the loss ln 2. Error against θ<sub>k</sub>: mean of e − e<sub>k</sub>, below 0 where the new weights know the pictures better than the
 opponent does. Real falling and synthetic rising is self-play at work; both rising together is the sign of collapse.</p></section>`;
+}
+
+function estimateNote({ plannedSeconds, measuredSeconds }: NonNullable<Report["estimate"]>): Html {
+  const ratio = formatNumber(measuredSeconds / plannedSeconds, 2);
+  return html`<p>Planned ${formatDuration(plannedSeconds)}, took ${formatDuration(measuredSeconds)}: ${ratio} times the plan.</p>`;
 }
 
 function charts({ opponent, steps }: IterationCurve, className: string): Html[] {

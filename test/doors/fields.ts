@@ -35,7 +35,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
     clip_skip: "size",
   },
   SamplingSpec: { seed: "any", iteration: "size", compute_fingerprint: "digest", earlier_share: "size" },
-  SampleTrajectoriesRequest: { first_index: "size", num_samples: "size" },
+  SampleTrajectoriesRequest: { first_index: "size", num_samples: "size", content_digest: "digest" },
   RenderImagesRequest: { height: "size", width: "size", batch_size: "size" },
   RenderItem: {
     prompt: "text",
@@ -100,6 +100,7 @@ export const FIELDS: Readonly<Record<string, Readonly<Record<string, FieldKind>>
   CompareRequest: { evaluation_id: "id", label_a: "id", label_b: "id", evaluation_id_b: "id" },
   GetTableRequest: { evaluation_id: "id", labels: "id" },
   GetReportRequest: { evaluation_id: "id", reference_label: "text" },
+  TimeEstimate: { planned_seconds: "size", measured_seconds: "size" },
   TrainingCurve: { label: "text" },
   // Figures that the caller has watched, drawn as they are.
   StepMetrics: {

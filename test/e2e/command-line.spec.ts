@@ -128,3 +128,13 @@ test("a service that the command line starts runs until it is told to stop, and 
   first.child.kill("SIGTERM");
   expect(await first.ended).toBe(0);
 });
+
+test("output that nobody reads on ends the command without a word", async () => {
+  const script = `"${process.execPath}" "${PROGRAM}" run --help | head -n 1`;
+  const shell = spawn("sh", ["-c", script], { stdio: ["ignore", "pipe", "pipe"] });
+  const told = { out: "", err: "" };
+  shell.stdout.on("data", (data) => (told.out += String(data)));
+  shell.stderr.on("data", (data) => (told.err += String(data)));
+  expect(await once(shell, "close")).toEqual([0, null]);
+  expect(told).toEqual({ out: "Usage: spin-diffusion run [options] [recipe]\n", err: "" });
+});

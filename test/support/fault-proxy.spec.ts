@@ -67,3 +67,56 @@ test("a cut ends in order, a reset does not", async () => {
   await reset.closed;
   expect(reset.seen.error).toBe("ECONNRESET");
 });
+
+test("a narrow link takes its time for many bytes", async () => {
+  const link = await open();
+  proxy.set({ bytesPerSecond: 10_000 });
+  const start = performance.now();
+  link.socket.write("x".repeat(1_000));
+  await received(link, "x".repeat(1_000));
+  expect(performance.now() - start).toBeGreaterThan(150); // There and back.
+  link.socket.destroy();
+});
+
+test("of a half-open connection the near side hears nothing, and a new one works", async () => {
+  const link = await open();
+  link.socket.write("one");
+  await received(link, "one");
+  proxy.halfOpen();
+  link.socket.write("lost");
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(link.seen).toMatchObject({ text: "one", error: "" });
+  expect(link.socket.destroyed).toBe(false);
+  const next = await open();
+  next.socket.write("two");
+  await received(next, "two");
+  for (const { socket } of [link, next]) socket.destroy();
+});
+
+test.each(["there", "back"] as const)(
+  "one bit is flipped on the way %s, in a piece that is large enough",
+  async (way) => {
+    const link = await open();
+    const flipped = proxy.flip({ way, place: 0.6, leastBytes: 4 });
+    link.socket.write("abc");
+    await received(link, "abc");
+    link.socket.write("defg");
+    await flipped;
+    await received(link, "abcdeng");
+    link.socket.destroy();
+  },
+);
+
+test("what is redirected goes elsewhere from then on", async () => {
+  const other = createServer((socket) => void socket.on("error", () => undefined).end("elsewhere")).listen(
+    0,
+    "127.0.0.1",
+  );
+  await once(other, "listening");
+  const before = await open();
+  proxy.redirect((other.address() as AddressInfo).port);
+  await before.closed;
+  const link = await open();
+  await received(link, "elsewhere");
+  await new Promise((resolve) => other.close(resolve));
+});

@@ -1,10 +1,11 @@
 import { RpcChannel } from "../../core/service/client.js";
+import { sealedBatch } from "../../core/service/content-digest.js";
 import { GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
 import type { DrawBatch } from "../../proto/gen/spin/v1/sampling.js";
 import { startGeneratorServer } from "./generator-server.js";
 
-/** What becomes of a batch on its way; a proxy that waits here is a slow generator. */
-export type Distort = (batch: DrawBatch) => Promise<DrawBatch> | DrawBatch;
+/** What becomes of a batch on its way; a proxy that waits here is a slow generator, and one that makes several of it repeats itself. */
+export type Distort = (batch: DrawBatch) => Promise<DrawBatch> | DrawBatch | readonly DrawBatch[];
 
 /** A generator that passes calls on to a real one, and changes the draws on their way back. */
 export async function startGeneratorProxy(
@@ -16,7 +17,9 @@ export async function startGeneratorProxy(
     getGenerator: (request, { signal }) => behind.call(GeneratorServiceService.getGenerator, request, { signal }),
     sampleTrajectories: async function* (request, { signal }) {
       for await (const { batch } of behind.stream(GeneratorServiceService.sampleTrajectories, request, { signal })) {
-        yield { batch: await distort(batch!) };
+        const distorted = await distort(batch!);
+        // Sealed anew: a liar, not a bad line.
+        for (const one of "timesteps" in distorted ? [distorted] : distorted) yield { batch: sealedBatch(one) };
       }
     },
   });

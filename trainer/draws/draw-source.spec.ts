@@ -1,5 +1,6 @@
 import { DRAW_LATENT, DRAW_SPEC, DRAW_TEXT, drawBatch } from "../../bench/fuzz/draw-batches.js";
 import { SpinError } from "../../core/errors.js";
+import { sealedBatch } from "../../core/service/content-digest.js";
 import { sleep } from "../../core/service/deadline.js";
 import { samplingSpecDigest } from "../../core/service/digests.js";
 import { createLogger } from "../../core/service/logging.js";
@@ -26,7 +27,7 @@ async function generator(sample: Sample = (index) => drawBatch(index)) {
     sampleTrajectories: async function* ({ firstIndex, numSamples }, { signal }) {
       asked.push(firstIndex / BATCH);
       for (let index = firstIndex; index < firstIndex + numSamples; index += BATCH) {
-        yield { batch: await sample(index, signal) };
+        yield { batch: sealedBatch(await sample(index, signal)) };
       }
     },
   });
@@ -131,6 +132,48 @@ test("a replica that does not answer in time loses its batch to another", async 
   expect(fingerprints(await collect(draws))).toEqual(rightOrder);
 });
 
+test("what a silent replica was asked for is asked of another long before its time is over, and it is told that it is late", async () => {
+  let cancelled = 0;
+  const silent = await generator((_, signal) => {
+    signal.addEventListener("abort", () => cancelled++);
+    return sleep(60_000, signal) as Promise<never>;
+  });
+  const alive = await generator();
+  const started = performance.now();
+  const draws = source(await connect(silent, alive), { batchTimeoutMs: 60_000 });
+  expect(fingerprints(await collect(draws))).toEqual(rightOrder);
+  expect(performance.now() - started).toBeLessThan(10_000);
+  await until(() => cancelled === silent.asked.length);
+});
+
+test("draws that the way has changed are asked for again, of the same replica", async () => {
+  let damaged = 0;
+  const started = await startGeneratorServer({
+    sampleTrajectories: async function* ({ firstIndex }) {
+      const batch = sealedBatch(drawBatch(firstIndex));
+      if (firstIndex === 3 * BATCH && damaged++ === 0) {
+        const data = Buffer.from(batch.real!.target!.data);
+        data[1]! ^= 4;
+        yield { batch: { ...batch, real: { ...batch.real!, target: { ...batch.real!.target!, data } } } };
+      } else yield { batch };
+    },
+  });
+  closing.push(started.close);
+  const draws = source(await connect({ address: `127.0.0.1:${started.server.port}` }));
+  expect(fingerprints(await collect(draws))).toEqual(rightOrder);
+  expect(damaged).toBe(2);
+  expect(draws.counts.refused).toBe(BATCH);
+});
+
+test("one refusal alone sets nobody aside", async () => {
+  let asked = 0;
+  const once = await generator((index) => {
+    if (asked++ === 0) throw new SpinError("invalid", "spec: cannot be understood");
+    return drawBatch(index);
+  });
+  expect(fingerprints(await collect(source(await connect(once))))).toEqual(rightOrder);
+});
+
 test("a full queue is asked again after the delay that it names", async () => {
   const times: number[] = [];
   const busy = await generator((index) => {
@@ -195,8 +238,8 @@ test("a generator's own refusal ends the job with its reason", async () => {
 test("a batch sent twice counts once", async () => {
   const started = await startGeneratorServer({
     sampleTrajectories: async function* ({ firstIndex }) {
-      yield { batch: drawBatch(firstIndex) };
-      yield { batch: drawBatch(firstIndex) };
+      yield { batch: sealedBatch(drawBatch(firstIndex)) };
+      yield { batch: sealedBatch(drawBatch(firstIndex)) };
     },
   });
   closing.push(started.close);
@@ -223,7 +266,7 @@ test("a generator that comes back in time is used again", async () => {
   const again = await startGeneratorServer(
     {
       sampleTrajectories: async function* ({ firstIndex }) {
-        yield { batch: drawBatch(firstIndex) };
+        yield { batch: sealedBatch(drawBatch(firstIndex)) };
       },
     },
     { port: first.server.port },

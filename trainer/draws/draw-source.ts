@@ -1,13 +1,15 @@
 import { SpinError } from "../../core/errors.js";
 import type { RpcChannel } from "../../core/service/client.js";
+import { checkBatchContent, sealedRequest } from "../../core/service/content-digest.js";
 import { Deadline, sleep, throwIfAborted } from "../../core/service/deadline.js";
 import { asSpinError } from "../../core/service/error-table.js";
 import type { Logger } from "../../core/service/logging.js";
 import { count, type Observation, watch } from "../../core/service/metrics.js";
 import { epochMs, linksTo, recordSpan } from "../../core/service/tracing.js";
-import { GeneratorServiceService } from "../../proto/gen/spin/v1/generator_service.js";
+import { GeneratorServiceService, type SampleTrajectoriesResponse } from "../../proto/gen/spin/v1/generator_service.js";
 import type { DrawBatch, SamplingSpec } from "../../proto/gen/spin/v1/sampling.js";
 import { Wakeup } from "../wakeup.js";
+import { type Asking, BatchLedger } from "./batch-ledger.js";
 import type { Draws } from "./check-draws.js";
 import type { Generators } from "./generators.js";
 import { SampleCounts } from "./sample-counts.js";
@@ -52,30 +54,26 @@ interface Replica {
   failingSince: number | undefined;
   backoffMs: number;
   lastError: SpinError | undefined;
+  /** Refusals that seem to last, since its last success. */
+  refusals: number;
   /** Whether it is asked nothing more in this iteration. */
   setAside: boolean;
 }
 
 /**
  * The draws of an iteration, strictly in the order of their indices, whatever the order in which replicas deliver them. Asking
- * starts at once and goes on while draws are consumed, within a bounded window. Delivered at least once, handed out exactly once.
+ * starts at once and goes on while draws are consumed, within a bounded window. Delivered at least once, handed out exactly once. A batch
+ * that takes a replica far longer than usual is asked of another one too, once that has nothing else to do.
  */
 export class DrawSource implements AsyncIterable<Draws> {
   readonly #options: DrawSourceOptions;
   readonly #replicas = new Map<RpcChannel, Replica>();
-  /** Received and not yet handed out, by number of the batch. */
-  readonly #ready = new Map<number, Draws>();
-  /** Given up by a replica, to be asked of another. */
-  readonly #returned: number[] = [];
+  readonly #batches: BatchLedger<Replica>;
   readonly #changed = new Wakeup();
   readonly #end: Deadline;
   readonly #lanes = new Set<Promise<void>>();
   readonly #stopListening: () => void;
   readonly #unwatch: readonly (() => void)[];
-  /** First batch that nobody was asked for yet. */
-  #fresh: number;
-  /** Batch to hand out next. */
-  #next: number;
   /** What became of what was delivered. */
   readonly counts = new SampleCounts();
   #lonelySince: number | undefined;
@@ -83,13 +81,12 @@ export class DrawSource implements AsyncIterable<Draws> {
 
   constructor(options: DrawSourceOptions) {
     this.#options = options;
-    this.#fresh = options.firstBatch;
-    this.#next = options.firstBatch;
+    this.#batches = new BatchLedger(options);
     this.#end = new Deadline(Number.POSITIVE_INFINITY, options.signal);
     this.#end.signal.addEventListener("abort", () => this.#changed.wake(), { once: true });
     this.#stopListening = options.generators.onChange(() => this.#meet());
     this.#unwatch = [
-      watch("spin.trainer.draws.ready", () => [{ value: this.#ready.size }]),
+      watch("spin.trainer.draws.ready", () => [{ value: this.#batches.ready }]),
       watch("spin.trainer.generators", () => this.#countReplicas()),
     ];
     this.#meet();
@@ -98,13 +95,11 @@ export class DrawSource implements AsyncIterable<Draws> {
 
   /** @throws SpinError naming each generator and its reason where none is of use any more; the signal's error once it is aborted */
   async *[Symbol.asyncIterator](): AsyncGenerator<Draws, void, undefined> {
-    while (this.#next < this.#options.numBatches) {
+    while (!this.#batches.isDone) {
       const changed = this.#changed.wait();
-      const draws = this.#ready.get(this.#next);
+      const draws = this.#batches.take();
       if (draws !== undefined) {
-        this.#ready.delete(this.#next);
         this.counts.train(this.#batchSize);
-        this.#next += 1;
         this.#changed.wake();
         yield draws;
       } else {
@@ -122,8 +117,8 @@ export class DrawSource implements AsyncIterable<Draws> {
     this.#end.abort(new SpinError("cancelled", "the iteration has ended"));
     this.#end.dispose();
     await Promise.all(this.#lanes);
-    this.counts.refuse(this.#ready.size * this.#batchSize); // Nobody will ask for them any more.
-    this.#ready.clear();
+    this.counts.refuse(this.#batches.ready * this.#batchSize); // Nobody will ask for them any more.
+    this.#batches.clear();
   }
 
   /** Samples in a batch. */
@@ -150,6 +145,7 @@ export class DrawSource implements AsyncIterable<Draws> {
         failingSince: undefined,
         backoffMs: FIRST_BACKOFF_MS,
         lastError: undefined,
+        refusals: 0,
         setAside: false,
       };
       this.#replicas.set(channel, replica);
@@ -168,53 +164,45 @@ export class DrawSource implements AsyncIterable<Draws> {
   async #pull(replica: Replica): Promise<void> {
     while (this.#isAsking(replica)) {
       const changed = this.#changed.wait();
-      const batch = this.#assign();
-      if (batch === undefined) {
+      const asking = this.#batches.ask(replica, Math.max(this.#options.prefetch, LANES * this.#replicas.size));
+      if (asking === undefined) {
         await changed;
         continue;
       }
       try {
-        const { draws, arrivedMs } = await this.#fetch(replica, batch);
+        const { draws, arrivedMs } = await this.#fetch(asking);
         if (replica.setAside) {
           this.counts.refuse(this.#batchSize);
           throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
         }
-        this.#ready.set(batch, draws);
+        if (!this.#batches.deliver(asking, draws)) this.counts.refuse(this.#batchSize); // Another was faster.
         recordSpan("take draws", arrivedMs, epochMs(), { links: linksTo(draws.traceparent) });
         replica.failingSince = undefined;
         replica.backoffMs = FIRST_BACKOFF_MS;
+        replica.refusals = 0;
         this.#changed.wake();
       } catch (error) {
-        this.#returned.push(batch);
+        this.#batches.giveUp(asking);
         this.#changed.wake();
-        await this.#suffer(replica, asSpinError(error));
+        // Whoever was asked for a straggler's batch in vain is not to blame.
+        if (!(asking.isSecond && asking.overtaken.signal.aborted)) await this.#suffer(replica, asSpinError(error));
       }
     }
   }
 
   #isAsking(replica: Replica): boolean {
-    const isOver = this.#end.signal.aborted || this.#next >= this.#options.numBatches;
+    const isOver = this.#end.signal.aborted || this.#batches.isDone;
     return !isOver && !replica.setAside && this.#replicas.has(replica.channel);
   }
 
-  /** The first batch that is wanted now and that nobody is asked for. */
-  #assign(): number | undefined {
-    if (this.#returned.length > 0) {
-      const first = Math.min(...this.#returned);
-      this.#returned.splice(this.#returned.indexOf(first), 1);
-      return first;
-    }
-    const { numBatches, prefetch } = this.#options;
-    const window = Math.max(prefetch, LANES * this.#replicas.size);
-    return this.#fresh < Math.min(numBatches, this.#next + window) ? this.#fresh++ : undefined;
-  }
-
-  async #fetch(replica: Replica, batch: number): Promise<Fetched> {
-    const { spec, check, batchTimeoutMs } = this.#options;
+  async #fetch({ replica, batch, overtaken }: Asking<Replica>): Promise<Fetched> {
+    const { spec, batchTimeoutMs } = this.#options;
     const numSamples = spec.settings!.batchSize;
     const firstIndex = batch * numSamples;
-    const options = { timeoutMs: batchTimeoutMs, signal: this.#end.signal };
-    const request = { spec, firstIndex, numSamples };
+    const end = new Deadline(Number.POSITIVE_INFINITY, this.#end.signal);
+    overtaken.signal.addEventListener("abort", () => end.abort(overtaken.signal.reason), { once: true });
+    const options = { timeoutMs: batchTimeoutMs, signal: end.signal };
+    const request = sealedRequest({ spec, firstIndex, numSamples, contentDigest: "" });
     let draws: Draws | undefined;
     let arrivedMs = 0;
     const responseDeserialize = (message: Buffer) => {
@@ -230,24 +218,35 @@ export class DrawSource implements AsyncIterable<Draws> {
           continue;
         }
         try {
-          draws = check(response.batch, firstIndex);
+          draws = this.#read(replica, response, firstIndex);
         } catch (error) {
           this.counts.refuse(numSamples);
-          const { kind, message } = asSpinError(error);
-          const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
-          const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, {
-            cause: error,
-          });
-          this.#setAside(replica, wrong);
-          throw wrong;
+          throw error;
         }
       }
     } catch (error) {
       if (draws !== undefined) this.counts.refuse(numSamples); // The stream broke off behind them: they are asked for again.
       throw error;
+    } finally {
+      end.dispose();
     }
     if (draws === undefined) throw new SpinError("corrupt", `the stream of samples from ${firstIndex} on was empty`);
     return { draws, arrivedMs };
+  }
+
+  /** @throws SpinError for a message that the way has changed, and for one that the replica is to blame for: it is set aside then */
+  #read(replica: Replica, { batch }: SampleTrajectoriesResponse, firstIndex: number): Draws {
+    if (batch === undefined) throw new SpinError("corrupt", "batch: expected a message, got nothing");
+    checkBatchContent(batch);
+    try {
+      return this.#options.check(batch, firstIndex);
+    } catch (error) {
+      const { kind, message } = asSpinError(error);
+      const isOther = kind === "precondition"; // Draws of other weights or another job: good for someone else.
+      const wrong = new SpinError(isOther ? kind : "corrupt", `its draws are refused: ${message}`, { cause: error });
+      this.#setAside(replica, wrong);
+      throw wrong;
+    }
   }
 
   /** What a failed call means for its replica; returns when it may be asked again. */
@@ -255,10 +254,11 @@ export class DrawSource implements AsyncIterable<Draws> {
     if (this.#end.signal.aborted || replica.setAside) return;
     replica.lastError = error;
     const { retryAfterSeconds } = error.details;
+    if (LASTING.has(error.kind)) replica.refusals += 1;
     if (error.kind === "exhausted" && retryAfterSeconds !== undefined) {
       replica.failingSince = undefined; // It is busy, and so it is alive.
       await this.#pause(retryAfterSeconds * 1000);
-    } else if (LASTING.has(error.kind)) {
+    } else if (replica.refusals > 1) {
       this.#setAside(replica, error);
     } else {
       this.#options.log.warn({ err: error, generator: replica.channel.address }, "generator failed");
@@ -293,6 +293,7 @@ export class DrawSource implements AsyncIterable<Draws> {
     const { patienceMs } = this.#options;
     while (!this.#end.signal.aborted) {
       await this.#pause(Math.min(1000, patienceMs / 4));
+      this.#changed.wake(); // Somebody may have become a straggler meanwhile.
       const all = [...this.#replicas.values()];
       const isLonely = all.every(({ setAside, failingSince }) => setAside || failingSince !== undefined);
       this.#lonelySince = isLonely ? (this.#lonelySince ?? performance.now()) : undefined;
@@ -304,7 +305,10 @@ export class DrawSource implements AsyncIterable<Draws> {
   }
 }
 
-/** Kinds of errors that another attempt would not change: the replica lacks what the spec asks for, or will not have it. */
+/**
+ * Kinds of errors that another attempt would not change: the replica lacks what the spec asks for, or will not have it. One alone may be the
+ * way's doing, which changed a byte of the request or of the status.
+ */
 const LASTING: ReadonlySet<SpinError["kind"]> = new Set(["invalid", "notFound", "precondition", "exhausted"]);
 
 function reasons(replicas: readonly Replica[]): string {

@@ -1,4 +1,4 @@
-import { count, note } from "../../core/service/metrics.js";
+import { count, move } from "../../core/service/metrics.js";
 
 /** What became of the samples that generators delivered: generated = trained + refused + pending at every moment. */
 export class SampleCounts {
@@ -16,20 +16,20 @@ export class SampleCounts {
     this.pending += amount;
     count("spin.trainer.samples.generated", amount);
     count("spin.trainer.samples.refused", 0); // There before the first one is.
-    note("spin.trainer.samples.pending", this.pending);
+    move("spin.trainer.samples.pending", amount);
   }
 
   train(amount: number): void {
     this.trained += amount;
     this.pending -= amount;
     count("spin.trainer.samples.trained", amount);
-    note("spin.trainer.samples.pending", this.pending);
+    move("spin.trainer.samples.pending", -amount);
   }
 
   refuse(amount: number): void {
     this.refused += amount;
     this.pending -= amount;
     count("spin.trainer.samples.refused", amount);
-    note("spin.trainer.samples.pending", this.pending);
+    move("spin.trainer.samples.pending", -amount);
   }
 }

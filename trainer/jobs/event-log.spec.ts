@@ -1,6 +1,7 @@
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
+import { JobState } from "../../proto/gen/spin/v1/common.js";
+import { Iteration, type WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { StepMetrics } from "../../proto/gen/spin/v1/training.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { EventLog, type IterationEvent } from "./event-log.js";
@@ -60,6 +61,39 @@ test("a reader that gives up ends with the signal's error while nothing happens"
   controller.abort();
   await expect(reading).rejects.toMatchObject({ kind: "cancelled" });
   await log.end(step(1));
+});
+
+describe("an end that the disk did not take", () => {
+  const state = (state: JobState): IterationEvent => ({
+    $case: "stateChange",
+    value: Iteration.fromPartial({ state }),
+  });
+  const FAILED = state(JobState.JOB_STATE_FAILED);
+
+  test("is told by the next process, as the log's last event", async () => {
+    const log = await EventLog.open(path());
+    await log.append(state(JobState.JOB_STATE_RUNNING));
+    await log.append(step(1));
+    const ended = await EventLog.openEnded(path(), FAILED);
+    const all = await collect(ended.read(0, never));
+    expect(all.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+    expect(all[2]!.event).toEqual(FAILED);
+    expect(await sequences(ended, 3)).toEqual([]);
+  });
+
+  test("is not told twice where the disk took it", async () => {
+    const log = await EventLog.open(path());
+    await log.append(step(1));
+    await log.end(FAILED);
+    expect(await sequences(await EventLog.openEnded(path(), FAILED))).toEqual([1, 2]);
+  });
+});
+
+test("a new log has nothing of what lay at its place", async () => {
+  await (await EventLog.open(path())).append(step(1));
+  const log = await EventLog.create(path());
+  await log.end(step(2));
+  expect(await collect(log.read(0, never))).toMatchObject([{ sequence: 1, event: { value: { step: 2 } } }]);
 });
 
 describe("a damaged log", () => {

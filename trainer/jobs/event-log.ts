@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, readFile, truncate } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile, rm, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { errorCode, toIoError } from "../../core/checkpoint/io-errors.js";
 import { SpinError } from "../../core/errors.js";
@@ -8,6 +8,12 @@ import { abortable } from "../../core/service/deadline.js";
 import { WatchIterationResponse } from "../../proto/gen/spin/v1/trainer_service.js";
 import { timestampNow } from "../timestamps.js";
 import { Wakeup } from "../wakeup.js";
+import { isFinal } from "./is-final.js";
+
+/** Whether an event tells that its iteration has ended. */
+export function isEnding({ event }: WatchIterationResponse): boolean {
+  return event?.$case === "stateChange" && isFinal(event.value);
+}
 
 /** What an event carries, besides its number and its time. */
 export type IterationEvent = NonNullable<WatchIterationResponse["event"]>;
@@ -22,6 +28,8 @@ export class EventLog {
   #file: FileHandle | undefined;
   /** Bytes of whole lines. */
   #size = 0;
+  /** Where the last whole line began when the log was opened. */
+  #lastLine = 0;
   #count = 0;
   #ended = false;
   /** Why it was left in the middle. */
@@ -31,6 +39,16 @@ export class EventLog {
 
   private constructor(path: string) {
     this.#path = path;
+  }
+
+  /** Opens an empty log. What lies at its place is of a beginning that came to nothing. */
+  static async create(path: string): Promise<EventLog> {
+    try {
+      await rm(path, { force: true });
+    } catch (error) {
+      throw toIoError(error, path, "write");
+    }
+    return EventLog.open(path);
   }
 
   /** Opens a log to write on. It may exist: a line that a crash left unfinished is dropped. */
@@ -47,11 +65,15 @@ export class EventLog {
     return log;
   }
 
-  /** Opens the log of an iteration that has ended, to read. */
-  static async openEnded(path: string): Promise<EventLog> {
+  /**
+   * Opens the log of an iteration that has ended, to read.
+   * @param ending its last event, for where the disk did not take it
+   */
+  static async openEnded(path: string, ending?: IterationEvent): Promise<EventLog> {
     const log = new EventLog(path);
     await log.#measure();
     log.#ended = true;
+    if (ending !== undefined && !(await log.#hasEnding())) log.#unwritten = log.#message(ending);
     return log;
   }
 
@@ -118,6 +140,11 @@ export class EventLog {
     await this.#file!.close();
   }
 
+  /** Lets go of a log that nobody reads: its iteration was not begun. */
+  async close(): Promise<void> {
+    await this.#file?.close();
+  }
+
   /** Events with a greater sequence number, as they come, until the log has ended. */
   async *read(afterSequence: number, signal: AbortSignal): AsyncGenerator<WatchIterationResponse, void, undefined> {
     let offset = 0;
@@ -155,6 +182,7 @@ export class EventLog {
       for await (const chunk of createReadStream(this.#path) as AsyncIterable<Buffer>) {
         for (let at = chunk.indexOf("\n"); at >= 0; at = chunk.indexOf("\n", at + 1)) {
           this.#count += 1;
+          this.#lastLine = this.#size;
           this.#size = offset + at + 1;
         }
         offset += chunk.length;
@@ -162,6 +190,13 @@ export class EventLog {
     } catch (error) {
       if (errorCode(error) !== "ENOENT") throw toIoError(error, this.#path, "read");
     }
+  }
+
+  /** Whether the last line tells of the iteration's end. */
+  async #hasEnding(): Promise<boolean> {
+    let last = "";
+    for await (const line of this.#lines(this.#lastLine, this.#size)) last = line;
+    return last !== "" && isEnding(parseEvent(last, this.#count, this.#path));
   }
 
   #message(event: IterationEvent): WatchIterationResponse {

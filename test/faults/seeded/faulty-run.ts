@@ -1,112 +1,106 @@
 import { SpinError } from "../../../core/errors.js";
-import { RpcChannel } from "../../../core/service/client.js";
 import { sleep } from "../../../core/service/deadline.js";
 import { JobState } from "../../../proto/gen/spin/v1/common.js";
-import { TrainerServiceService, type WatchIterationResponse } from "../../../proto/gen/spin/v1/trainer_service.js";
-import { createRun, smallSpec } from "../../support/trainer-client.js";
-import type { Fault, PlannedFault } from "./plan.js";
+import { smallSpec } from "../../support/trainer-client.js";
+import { StubbornClient } from "./client.js";
+import type { Journal } from "./journal.js";
+import type { PlannedFault } from "./plan.js";
 import { type FaultyServices, startFaultyServices } from "./services.js";
+import { strike } from "./strike.js";
 
-/** Steps of the iteration that everything happens to. */
-export const NUM_STEPS = 8;
+/** Iterations of a run: with the second one the replicas fetch weights from the trainer. */
+const NUM_ITERATIONS = 2;
+const STEPS_PER_ITERATION = 4;
+/** Steps of the whole run, at which faults are planned. */
+export const NUM_STEPS = NUM_ITERATIONS * STEPS_PER_ITERATION;
 /** Time for one run, in milliseconds. */
-const LIMIT_MS = 420_000;
+const LIMIT_MS = 300_000;
 
 /** What became of a run. */
 export interface RunOutcome {
-  /** Digest of the final weights. */
-  readonly digest: string;
-  /** What the client saw, in order. */
-  readonly events: readonly WatchIterationResponse[];
+  readonly journal: Journal;
+  /** Faults that happened; of those planned, some come too late for their run. */
+  readonly struck: readonly PlannedFault[];
   readonly seconds: number;
 }
 
 /**
- * Runs one iteration while faults happen, as a client sees it that only knows to try again.
+ * Runs two iterations while faults happen, as two clients see them that only know to ask again: one starts them, over a link that
+ * may fail, the other looks on.
  * @throws Error with the services' last words where it does not come to its end
  */
 export async function faultyRun(folder: string, modelDir: string, plan: readonly PlannedFault[]): Promise<RunOutcome> {
   const start = performance.now();
   const services = await startFaultyServices(folder, modelDir);
-  const channel = new RpcChannel(services.trainerAddress);
-  const afflictions: Promise<void>[] = [];
+  const isOver = new AbortController();
+  const limit = setTimeout(() => {
+    isOver.abort(new SpinError("cancelled", `not done within ${LIMIT_MS / 1000} s`));
+  }, LIMIT_MS);
+  const driver = new StubbornClient(services.links["link client"].address, isOver.signal);
+  const onlooker = new StubbornClient(services.trainerAddress, isOver.signal);
+  const faults = new Faults(services, plan, isOver.signal);
+  const started: { iterationId: string; number: number }[] = [];
+  const looking: Promise<unknown>[] = [];
   try {
-    const again = <T>(call: () => Promise<T>) => untilAnswered(call, start);
-    const { runId } = await again(() => createRun(channel));
-    const spec = smallSpec("spin", { numSteps: NUM_STEPS, checkpointInterval: 5 });
-    const request = { requestId: "a", runId, spec };
-    const { iteration } = await again(() => channel.call(TrainerServiceService.startIteration, request));
-    const left = [...plan];
-    const afflict = (step: number) => {
-      while (left.length > 0 && left[0]!.afterStep <= step) afflictions.push(strike(services, left.shift()!.fault));
-    };
-    afflict(0);
-    const events: WatchIterationResponse[] = [];
-    const watch = async () => {
-      const asked = { iterationId: iteration!.iterationId, afterSequence: events.at(-1)?.sequence ?? 0 };
-      for await (const event of channel.stream(TrainerServiceService.watchIteration, asked)) {
-        events.push(event);
-        if (event.event?.$case === "step") afflict(event.event.value.step);
-      }
-    };
-    while (!hasEnded(events)) await again(watch);
-    const last = events.at(-1)!.event;
-    if (last?.$case !== "stateChange" || last.value.state !== JobState.JOB_STATE_SUCCEEDED) {
-      throw new Error(`it ended as ${JSON.stringify(last)}`);
+    faults.afterStep(0);
+    const runId = await driver.createRun();
+    const spec = smallSpec("spin", { numSteps: STEPS_PER_ITERATION, checkpointInterval: 3 });
+    for (let number = 1; number <= NUM_ITERATIONS; ) {
+      const { iterationId } = await driver.startIteration(runId, `spin-${number}`, spec);
+      started.push({ iterationId, number });
+      const look = onlooker.watch(iterationId);
+      look.catch(() => undefined); // Awaited below.
+      looking.push(look);
+      const onStep = (step: number) => faults.afterStep((number - 1) * STEPS_PER_ITERATION + step);
+      const { state } = await driver.watch(iterationId, onStep);
+      if (state === JobState.JOB_STATE_SUCCEEDED) number += 1;
     }
-    return { digest: last.value.checkpointDigest, events, seconds: (performance.now() - start) / 1000 };
+    await Promise.all(looking);
+    const seconds = (performance.now() - start) / 1000;
+    const clients = new Map(Object.entries({ driver: driver.heard, onlooker: onlooker.heard }));
+    const journal = { clients, started, samples: services.samples.counts };
+    isOver.abort();
+    return { journal, struck: await faults.struck(), seconds };
   } catch (error) {
-    const words = [services.trainer.output, services.generator.output].join("\n— generator —\n");
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n— trainer —\n${words}`, {
-      cause: error,
-    });
+    const words = Object.entries(services.processes).map(([name, { output }]) => `— ${name} —\n${output}`);
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error([message, ...words].join("\n"), { cause: error });
   } finally {
-    channel.close();
+    clearTimeout(limit);
+    isOver.abort();
+    await Promise.allSettled([...looking, faults.struck()]);
+    for (const client of [driver, onlooker]) client.close();
     await services.stop();
-    await Promise.allSettled(afflictions);
   }
 }
 
-function hasEnded(events: readonly WatchIterationResponse[]): boolean {
-  const last = events.at(-1)?.event;
-  if (last?.$case !== "stateChange") return false;
-  return last.value.state !== JobState.JOB_STATE_QUEUED && last.value.state !== JobState.JOB_STATE_RUNNING;
-}
+/** The faults of a plan, which happen as steps are seen. */
+class Faults {
+  readonly #services: FaultyServices;
+  readonly #isOver: AbortSignal;
+  readonly #left: PlannedFault[];
+  readonly #happening: Promise<PlannedFault[]>[] = [];
 
-async function untilAnswered<T>(call: () => Promise<T>, start: number): Promise<T> {
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      const isPassing = error instanceof SpinError && ["unavailable", "cancelled"].includes(error.kind);
-      if (!isPassing || performance.now() - start > LIMIT_MS) throw error;
-      await sleep(250);
-    }
+  constructor(services: FaultyServices, plan: readonly PlannedFault[], isOver: AbortSignal) {
+    this.#services = services;
+    this.#isOver = isOver;
+    this.#left = [...plan];
   }
-}
 
-async function strike({ trainer, generator, network }: FaultyServices, fault: Fault): Promise<void> {
-  switch (fault.kind) {
-    case "kill":
-      return (fault.service === "trainer" ? trainer : generator).kill(fault.delayMs);
-    case "pause":
-      return (fault.service === "trainer" ? trainer : generator).pause(fault.forMs);
-    case "cut":
-      return network.cut();
-    case "reset":
-      return network.reset();
-    case "latency":
-      network.set({ latencyMs: 20 });
-      break;
-    case "slicer":
-      network.set({ sliceBytes: 1000 });
-      break;
-    case "blackhole":
-      network.set({ blackhole: true });
-      break;
+  /** Begins those that are due. */
+  afterStep(step: number): void {
+    while (this.#left.length > 0 && this.#left[0]!.afterStep <= step)
+      this.#happening.push(this.#strike(this.#left.shift()!));
   }
-  await sleep(fault.forMs);
-  network.set({});
-  // What was swallowed never comes: the connections that it is missing in are of no use any more.
-  if (fault.kind === "blackhole") network.reset();
+
+  /** Those that have happened, once all that were begun are over. */
+  async struck(): Promise<PlannedFault[]> {
+    return (await Promise.all(this.#happening)).flat();
+  }
+
+  async #strike(planned: PlannedFault): Promise<PlannedFault[]> {
+    await sleep(planned.waitMs, this.#isOver).catch(() => undefined);
+    if (this.#isOver.aborted) return [];
+    return (await strike(this.#services, planned.fault, this.#isOver)) ? [planned] : [];
+  }
 }

@@ -1,40 +1,74 @@
 import { appendFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { useSharedFolder } from "../../support/temporary-folder.js";
-import { writeTinyModel } from "../../support/tiny-model.js";
-import { faultyRun, NUM_STEPS } from "./faulty-run.js";
-import { planFaults } from "./plan.js";
+import { ONE_LEVEL, writeTinyModel } from "../../support/tiny-model.js";
+import { faultyRun, NUM_STEPS, type RunOutcome } from "./faulty-run.js";
+import { type Undisturbed, undisturbedOf, violations } from "./journal.js";
+import { planFaults, planOneFault, serviceOf } from "./plan.js";
 
 /**
- * Runs with faults in trainer, generator and the network between them end with the digest of the undisturbed run. `npm run
- * test:faults -- --seeds 20` runs more of them, `--seed 7` one again.
+ * Runs with faults in trainer, generators and the network between them end with the digest of the undisturbed run. `npm run test:faults --
+ * --seeds 100` runs more of them, `--seed 7` one again, `--alone` one fault a run.
  */
 const count = Number(process.env.FAULT_SEEDS ?? 2);
 const first = Number(process.env.FAULT_SEED ?? 1);
+const isAlone = process.env.FAULT_ALONE === "1";
+/** Runs side by side: each has four processes, which wait for one another most of the time. */
+const lanes = Number(process.env.FAULT_LANES ?? Math.max(1, availableParallelism()));
+const seeds = Array.from({ length: count }, (_, i) => first + i);
+const planOf = (seed: number) => (isAlone ? planOneFault : planFaults)(seed, NUM_STEPS);
+
 const folder = useSharedFolder();
 const modelDir = () => join(folder(), "models");
-let undisturbed: { readonly digest: string; readonly losses: readonly number[] };
-
-const lossesOf = (events: Awaited<ReturnType<typeof faultyRun>>["events"]) =>
-  events.flatMap(({ event }) => (event?.$case === "step" ? [event.value.loss] : []));
+let undisturbed: readonly Undisturbed[];
+let undisturbedSeconds: number;
+const outcomes = new Map<number, Promise<RunOutcome>>();
 
 beforeAll(async () => {
-  await writeTinyModel(join(modelDir(), "tiny"));
-  const { digest, events } = await faultyRun(join(folder(), "undisturbed"), modelDir(), []);
-  undisturbed = { digest, losses: lossesOf(events) };
+  await writeTinyModel(join(modelDir(), "tiny"), { unet: ONE_LEVEL });
+  const { journal, seconds } = await faultyRun(join(folder(), "undisturbed"), modelDir(), []);
+  undisturbed = undisturbedOf(journal.clients.get("driver")!);
+  undisturbedSeconds = seconds;
+  expect(violations(journal, undisturbed)).toEqual([]);
+  expect(journal.samples.length).toBeGreaterThan(0);
+  const running: Promise<unknown>[] = Array.from({ length: lanes }, () => Promise.resolve());
+  for (const [i, seed] of seeds.entries()) {
+    const outcome = running[i % lanes]!.then(() => run(seed));
+    outcomes.set(seed, outcome);
+    running[i % lanes] = outcome.catch(() => undefined); // Awaited, and told of, in its own test.
+  }
 }, 600_000);
+afterAll(() => Promise.allSettled(outcomes.values()), 600_000);
 
-test.each(Array.from({ length: count }, (_, i) => first + i))(
-  "seed %i ends with the undisturbed run's digest, every event told once",
+async function run(seed: number): Promise<RunOutcome> {
+  const own = join(folder(), `seed-${seed}`);
+  const outcome = await faultyRun(own, modelDir(), planOf(seed));
+  await rm(own, { recursive: true, force: true });
+  return outcome;
+}
+
+test.each(seeds)(
+  "seed %i ends as the undisturbed run does, and nobody was told anything else on the way",
   async (seed) => {
-    const plan = planFaults(seed, NUM_STEPS);
-    const { digest, events, seconds } = await faultyRun(join(folder(), `seed-${seed}`), modelDir(), plan);
-    expect({ plan, digest }).toEqual({ plan, digest: undisturbed.digest });
-    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, i) => i + 1));
-    expect(lossesOf(events)).toEqual(undisturbed.losses);
-    const faults = plan.map(({ fault }) => `${fault.service} ${fault.kind}`);
-    const journal = process.env.FAULT_JOURNAL;
-    if (journal !== undefined) appendFileSync(journal, `${JSON.stringify({ seed, seconds, faults })}\n`);
+    const plan = planOf(seed);
+    const again = `npm run test:faults -- --seed ${seed}${isAlone ? " --alone" : ""}`;
+    const { journal, struck, seconds } = await outcomes.get(seed)!.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${again}\n${JSON.stringify(plan, undefined, 1)}\n${message}`, { cause: error });
+    });
+    const line = {
+      seed,
+      alone: isAlone,
+      seconds,
+      undisturbedSeconds,
+      faults: struck.map(({ fault }) => ({ service: serviceOf(fault), ...fault })),
+      attempts: journal.started.length,
+    };
+    const file = process.env.FAULT_JOURNAL;
+    if (file !== undefined) appendFileSync(file, `${JSON.stringify(line)}\n`);
+    expect({ again, plan, violations: violations(journal, undisturbed) }).toEqual({ again, plan, violations: [] });
   },
   600_000,
 );

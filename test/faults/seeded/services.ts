@@ -1,93 +1,73 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { FaultProxy } from "../../support/fault-proxy.js";
 import { freePorts } from "../../support/services.js";
+import { FaultyProcess } from "./faulty-process.js";
+import type { LinkName, ProcessName } from "./plan.js";
+import { SampleCollector } from "./sample-collector.js";
 
-const MAIN = (service: string) => fileURLToPath(new URL(`../../../dist/${service}/main.js`, import.meta.url));
-
-/** A service in a process of its own that comes back on the same port, as an orchestrator would have it. */
-class Service {
-  readonly #name: string;
-  readonly #env: Readonly<Record<string, string>>;
-  #child: ChildProcess;
-  #stopped: boolean = false;
-  output = "";
-
-  constructor(name: string, env: Readonly<Record<string, string>>) {
-    this.#name = name;
-    this.#env = env;
-    this.#child = this.#start();
-  }
-
-  /** SIGKILL; it is started again after the delay. */
-  async kill(delayMs: number): Promise<void> {
-    this.#child.kill("SIGKILL");
-    await this.#ended();
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-    if (!this.#stopped) this.#child = this.#start();
-  }
-
-  /** SIGSTOP, and SIGCONT after a while. */
-  async pause(ms: number): Promise<void> {
-    const child = this.#child;
-    child.kill("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    child.kill("SIGCONT");
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped = true;
-    this.#child.kill("SIGKILL");
-    await this.#ended();
-  }
-
-  async #ended(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
-  }
-
-  #start(): ChildProcess {
-    const env = { PATH: process.env.PATH, THREADS: "1", LOG_LEVEL: "warn", ...this.#env };
-    const child = spawn(process.execPath, [MAIN(this.#name)], { env, stdio: ["ignore", "pipe", "pipe"] });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (data: Buffer) => (this.output = (this.output + String(data)).slice(-20_000)));
-    }
-    return child;
-  }
-}
-
-/** Trainer and generator, with a link between them that fails on demand. */
+/** A trainer, two replicas of the generator, and a link that fails on demand between any two that talk. */
 export interface FaultyServices {
-  readonly trainer: Service;
-  readonly generator: Service;
-  readonly network: FaultProxy;
+  readonly processes: Readonly<Record<ProcessName, FaultyProcess>>;
+  readonly links: Readonly<Record<LinkName, FaultProxy>>;
+  /** Of the trainer, with no link between. */
   readonly trainerAddress: string;
+  /** Where replica b itself listens. */
+  readonly portOfB: number;
+  readonly samples: SampleCollector;
+  /** Folder of what a process keeps. */
+  folderOf(name: ProcessName): string;
   stop(): Promise<void>;
 }
 
 /** @param folder of this run; @param modelDir with the model `tiny` */
 export async function startFaultyServices(folder: string, modelDir: string): Promise<FaultyServices> {
-  const [trainerPort, generatorPort, linkPort] = (await freePorts(3)) as [number, number, number];
-  const network = await FaultProxy.listen(linkPort, generatorPort);
-  const generator = new Service("generator", {
-    PORT: String(generatorPort),
-    MODEL_DIR: modelDir,
-    CACHE_DIR: join(folder, "cache"),
-    CHECKPOINT_ADDRESS: `127.0.0.1:${trainerPort}`,
-  });
-  const trainer = new Service("trainer", {
-    PORT: String(trainerPort),
-    MODEL_DIR: modelDir,
-    RUNS_DIR: join(folder, "runs"),
-    GENERATOR_ADDRESS: network.address,
-    TRAINING_STATE_INTERVAL: "2",
-    BATCH_TIMEOUT: "20",
-    GENERATOR_PATIENCE: "300",
-  });
-  const stop = async () => {
-    await Promise.all([trainer.stop(), generator.stop()]);
-    await network.close();
+  const [trainer, a, b, ...free] = (await freePorts(7)) as [number, number, number, ...number[]];
+  const samples = await SampleCollector.listen();
+  const targets: [LinkName, number][] = [
+    ["link a", a],
+    ["link b", b],
+    ["link weights", trainer],
+    ["link client", trainer],
+  ];
+  const opened = targets.map(async ([name, target], i) => [name, await FaultProxy.listen(free[i]!, target)]);
+  const links = Object.fromEntries(await Promise.all(opened)) as Record<LinkName, FaultProxy>;
+  const folderOf = (name: ProcessName) => join(folder, name.replace(" ", "-"));
+  const generator = (name: ProcessName, port: number) =>
+    new FaultyProcess({
+      service: "generator",
+      folder: folderOf(name),
+      env: {
+        PORT: String(port),
+        MODEL_DIR: modelDir,
+        CACHE_DIR: join(folderOf(name), "cache"),
+        CHECKPOINT_ADDRESS: links["link weights"].address,
+      },
+    });
+  const processes = {
+    "generator a": generator("generator a", a),
+    "generator b": generator("generator b", b),
+    trainer: new FaultyProcess({
+      service: "trainer",
+      folder: folderOf("trainer"),
+      env: {
+        PORT: String(trainer),
+        MODEL_DIR: modelDir,
+        RUNS_DIR: join(folderOf("trainer"), "runs"),
+        GENERATOR_ADDRESS: `${links["link a"].address},${links["link b"].address}`,
+        TRAINING_STATE_INTERVAL: "1",
+        BATCH_TIMEOUT: "20",
+        GENERATOR_PATIENCE: "300",
+        OTEL_EXPORTER_OTLP_ENDPOINT: samples.url,
+        OTEL_METRIC_EXPORT_INTERVAL: "250",
+        OTEL_TRACES_SAMPLER: "always_off",
+      },
+    }),
   };
-  return { trainer, generator, network, trainerAddress: `127.0.0.1:${trainerPort}`, stop };
+  const stop = async () => {
+    await Promise.all(Object.values(processes).map((process) => process.stop()));
+    await Promise.all(Object.values(links).map((link) => link.close()));
+    await samples.close();
+  };
+  const trainerAddress = `127.0.0.1:${trainer}`;
+  return { processes, links, trainerAddress, portOfB: b, samples, folderOf, stop };
 }

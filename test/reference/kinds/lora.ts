@@ -29,7 +29,7 @@ export async function run(reference: ReferenceCase): Promise<CaseResult> {
   const training = await createUnetTraining(
     network,
     (denoise) => {
-      const sample = denoise(inputs.sample, inputs.timestep, inputs.encoderHiddenStates);
+      const sample = denoise(inputs.sample, inputs.timestep, inputs.encoderHiddenStates, inputs.added);
       return {
         loss: ops.mean(ops.square(ops.sub(sample, ops.input("target", shape)))),
         outputs: { prediction: sample },
