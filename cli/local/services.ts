@@ -6,6 +6,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { SpinError } from "../../core/errors.js";
 import { PROJECT_ROOT } from "../../core/project-root.js";
+import { CALLER_SETTINGS, DOOR_SETTINGS } from "../../core/service/doors/settings.js";
+import { callOwnServices } from "../remote/caller.js";
 
 /** Where the services of one machine find and keep things. */
 export interface LocalSettings {
@@ -35,14 +37,27 @@ export interface LocalServices {
   stop(): Promise<void>;
 }
 
+/** Empty, so unset: certificates and tokens in the environment are of services that others reach. */
+const NO_DOORS: Readonly<Record<string, string>> = Object.fromEntries(
+  [DOOR_SETTINGS.serverCert, DOOR_SETTINGS.serverKey, DOOR_SETTINGS.clientCa, DOOR_SETTINGS.tokensFile]
+    .concat(Object.values(CALLER_SETTINGS))
+    .map(({ variable }): [string, string] => [variable, ""])
+    .concat([
+      ["SPIN_TOKEN", ""],
+      ["HEALTH_PORT", ""],
+    ]),
+);
+
 /** Starts generator, trainer and evaluator; whoever connects waits until they answer. Logs go to `<folder>/logs`. */
 export async function startLocalServices(settings: LocalSettings): Promise<LocalServices> {
   const { folder, modelDir, dataDir, dataIndexDir, threads, environment } = settings;
+  callOwnServices();
   const [generator, trainer, evaluator] = [await freePort(), await freePort(), await freePort()];
   const at = (port: number) => `127.0.0.1:${port}`;
   const logs = join(folder, "logs");
   await mkdir(logs, { recursive: true });
   const shared = {
+    ...NO_DOORS,
     MODEL_DIR: modelDir,
     HOST: "127.0.0.1",
     THREADS: String(threads),

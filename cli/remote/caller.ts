@@ -1,4 +1,5 @@
 import { Option } from "commander";
+import { SpinError } from "../../core/errors.js";
 import { readConfig } from "../../core/service/config.js";
 import { Caller } from "../../core/service/doors/caller.js";
 import { CALLER_SETTINGS } from "../../core/service/doors/settings.js";
@@ -29,7 +30,26 @@ export function useCallerFlags(flags: Flags): void {
   given = flags;
 }
 
+let callsOwnServices = false;
+
+/**
+ * From here on this process calls services on loopback that it has started itself, which have no doors: what the environment says of others' is
+ * not for them.
+ * @throws SpinError "invalid" naming a flag that is given all the same
+ */
+export function callOwnServices(): void {
+  const flag = Object.keys(CALLER_SETTINGS).find((key) => given[key] !== undefined);
+  if (flag !== undefined) {
+    throw new SpinError("invalid", `${flagOf(flag)} has no use: the command starts services of its own, on loopback`, {
+      field: flag,
+      remedy: "leave it out, or call services that run already",
+    });
+  }
+  callsOwnServices = true;
+}
+
 /** Who calls, as flags and environment say. @throws SpinError where a file is wrong */
-export function openCaller(): Promise<Caller> {
+export async function openCaller(): Promise<Caller> {
+  if (callsOwnServices) return Caller.anonymous();
   return Caller.open(readConfig(CALLER_SETTINGS, given), process.env.SPIN_TOKEN);
 }
