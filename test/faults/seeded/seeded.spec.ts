@@ -58,6 +58,7 @@ test.each(seeds)(
       const message = error instanceof Error ? error.message : String(error);
       throw new Error(`${again}\n${JSON.stringify(plan, undefined, 1)}\n${message}`, { cause: error });
     });
+    const found = violations(journal, undisturbed);
     const line = {
       seed,
       alone: isAlone,
@@ -65,10 +66,11 @@ test.each(seeds)(
       undisturbedSeconds,
       faults: struck.map(({ fault }) => ({ service: serviceOf(fault), ...fault })),
       attempts: journal.started.length,
+      violations: found,
     };
     const file = process.env.FAULT_JOURNAL;
     if (file !== undefined) appendFileSync(file, `${JSON.stringify(line)}\n`);
-    expect({ again, plan, violations: violations(journal, undisturbed) }).toEqual({ again, plan, violations: [] });
+    expect({ again, plan, violations: found }).toEqual({ again, plan, violations: [] });
   },
   600_000,
 );
