@@ -2,6 +2,8 @@
 /** The command `spin-diffusion`: runs the compiled command line. */
 import { existsSync } from "node:fs";
 
+// The gRPC library gives TLS a server's name also where that is an IP address, of which Node tells on every start.
+process.noDeprecation = true;
 const main = new URL("../dist/cli/main.js", import.meta.url);
 if (existsSync(main)) {
   await import(main.href);

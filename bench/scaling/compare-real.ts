@@ -51,7 +51,7 @@ async function runReal(generators: number, settings: IterationSettings): Promise
       trainer.close();
       await fleet.stop(); // What is left of the traces is written.
     }
-    return realTimes(await readSpans(trace));
+    return realTimes(await readSpans(trace), generators);
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -23,7 +23,7 @@ const TRACE = [
 ];
 
 test("a trace tells what a batch and a step take, and what comes before the first of each", () => {
-  const { seconds, measured } = realTimes(TRACE);
+  const { seconds, measured } = realTimes(TRACE, 1);
   expect(seconds).toBe(7.5);
   expect(measured).toMatchObject({
     batchSeconds: 2,
@@ -37,11 +37,17 @@ test("a trace tells what a batch and a step take, and what comes before the firs
 });
 
 test("simulated from its own times, an iteration takes what it took", () => {
-  const { seconds, measured } = realTimes(TRACE);
+  const { seconds, measured } = realTimes(TRACE, 1);
   expect(simulate(1, measured).seconds).toBeCloseTo(seconds, 3);
 });
 
 test("a trace of something else is refused", () => {
-  expect(() => realTimes(TRACE.slice(1))).toThrow("not that of one iteration");
-  expect(() => realTimes(TRACE.filter(({ name }) => name !== "worker draws"))).toThrow("not that of one iteration");
+  expect(() => realTimes(TRACE.slice(1), 1)).toThrow("not that of one iteration");
+  expect(() =>
+    realTimes(
+      TRACE.filter(({ name }) => name !== "worker draws"),
+      1,
+    ),
+  ).toThrow("not that of one iteration");
+  expect(() => realTimes(TRACE, 3)).toThrow("with batches enough");
 });

@@ -16,33 +16,37 @@ const UNLIMITED = 1e12;
 const LANES = 2;
 
 /**
- * The times of the one iteration in a trace of trainer and generators. A generator's first batch is longer by what it loads and compiles.
+ * The times of the one iteration in a trace of trainer and generators. Each generator's first batch is longer by what it loads and compiles.
  *
+ * @param generators that it had
  * @throws SpinError "invalid" where the trace has no such iteration
  */
-export function realTimes(spans: readonly Span[]): RealTimes {
+export function realTimes(spans: readonly Span[], generators: number): RealTimes {
   const named = (name: string) => spans.filter((one) => one.name === name).sort((a, b) => a.start - b.start);
   const steps = named("optimizer step");
   const draws = named("generator draws");
   const batches = named("worker draws");
-  if (named("iteration").length !== 1 || steps.length === 0 || batches.length === 0) {
-    throw new SpinError("invalid", "the trace is not that of one iteration of a trainer and its generators");
+  if (named("iteration").length !== 1 || steps.length === 0 || batches.length <= generators) {
+    throw new SpinError(
+      "invalid",
+      "the trace is not that of one iteration of a trainer and its generators, with batches enough",
+    );
   }
   const seconds = (all: readonly Span[]) => all.map(({ start, end }) => (end - start) / 1000);
   const began = batches[0]!.start;
-  const batchSeconds = median(seconds(batches));
+  const batchSeconds = mean(seconds(batches.slice(generators)));
   const computing = [...named("worker add"), ...named("worker update")];
   return {
     seconds: (steps.at(-1)!.end - began) / 1000,
     measured: {
       batchSeconds,
-      stepSeconds: sum(seconds(computing)) / steps.length,
+      stepSeconds: (mean(seconds(computing)) * computing.length) / steps.length,
       batchBytes: median(draws.map(({ attributes }) => Number(attributes["spin.message_bytes"] ?? 0))),
       batchesPerStep: Math.round(batches.length / steps.length),
       networkBytesPerSecond: UNLIMITED,
       checkpointBytes: 0,
       diskBytesPerSecond: UNLIMITED,
-      loadSeconds: Math.max(0, seconds(batches.slice(0, 1))[0]! - batchSeconds),
+      loadSeconds: Math.max(0, mean(seconds(batches.slice(0, generators))) - batchSeconds),
       buildSeconds: Math.max(0, (steps[0]!.start - began) / 1000),
       steps: steps.length,
       lanes: LANES,
@@ -50,6 +54,6 @@ export function realTimes(spans: readonly Span[]): RealTimes {
   };
 }
 
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
+function mean(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0) / values.length;
 }

@@ -47,6 +47,9 @@ export class SystemReader {
   readonly #signal: AbortSignal;
   #iteration: Iteration | undefined;
   #steps: TimedStep[] = [];
+  /** Of the last event that was read. */
+  #sequence = 0;
+  #isFollowing = false;
 
   constructor(
     trainer: RpcChannel,
@@ -82,10 +85,11 @@ export class SystemReader {
     if (last === undefined) return;
     const { iterations } = await this.#trainer.call(TrainerServiceService.getRun, { runId: last }, options);
     const working = iterations.findLast((one) => one.state === JobState.JOB_STATE_RUNNING) ?? iterations.at(-1);
-    if (working?.iterationId !== this.#iteration?.iterationId) {
-      this.#steps = [];
-      if (working !== undefined) await this.#follow(working);
-    }
+    const isNew = working?.iterationId !== this.#iteration?.iterationId;
+    if (isNew) [this.#steps, this.#sequence] = [[], 0];
+    // A stream that was lost, as by a trainer that was restarted, is taken up where it broke off.
+    const isLost = working !== undefined && !isEnded(working) && !this.#isFollowing;
+    if (working !== undefined && (isNew || isLost)) await this.#follow(working);
     this.#iteration = working;
   }
 
@@ -93,13 +97,14 @@ export class SystemReader {
   #follow({ iterationId, stepsDone, ...rest }: Iteration): Promise<void> {
     return new Promise((caughtUp) => {
       const watching = async () => {
-        const request = { iterationId, afterSequence: 0 };
+        const request = { iterationId, afterSequence: this.#sequence };
         const options = { signal: this.#signal };
-        for await (const { event, time } of this.#trainer.stream(
+        for await (const { event, time, sequence } of this.#trainer.stream(
           TrainerServiceService.watchIteration,
           request,
           options,
         )) {
+          this.#sequence = sequence;
           if (event?.$case !== "step") continue;
           const seconds = Number(time!.seconds) + time!.nanos / 1e9;
           this.#steps = [...this.#steps.slice(1 - WINDOW), { metrics: event.value, seconds }];
@@ -107,7 +112,12 @@ export class SystemReader {
         }
       };
       if (stepsDone === 0 && !isEnded(rest)) caughtUp();
-      watching().then(caughtUp, caughtUp); // A lost stream is begun anew with the next iteration; the state is asked for each time.
+      this.#isFollowing = true;
+      const ended = () => {
+        this.#isFollowing = false;
+        caughtUp();
+      };
+      watching().then(ended, ended);
     });
   }
 

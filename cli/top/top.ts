@@ -1,5 +1,6 @@
 import { RpcChannel } from "../../core/service/client.js";
 import { sleep } from "../../core/service/deadline.js";
+import { asSpinError } from "../../core/service/error-table.js";
 import { openCaller } from "../remote/caller.js";
 import { SystemReader } from "./read-system.js";
 import { renderTop, summarize } from "./render.js";
@@ -15,6 +16,8 @@ export interface TopOptions {
 }
 
 const CONNECT_MS = 5_000;
+/** Kinds of errors that another look may not meet again. */
+const PASSING: ReadonlySet<string> = new Set(["unavailable", "cancelled", "exhausted"]);
 
 /** Shows a running system until Ctrl-C, or once. On a terminal the picture is drawn anew, elsewhere written one below the other. */
 export async function top({ trainer, generator = [], pictures, interval, once, json }: TopOptions): Promise<void> {
@@ -26,11 +29,17 @@ export async function top({ trainer, generator = [], pictures, interval, once, j
   try {
     await channels[0]!.waitForReady(CONNECT_MS);
     const reader = new SystemReader(channels[0]!, channels.slice(1), pictures, stop.signal);
-    while (!stop.signal.aborted) {
-      const summary = summarize(await reader.read());
-      const isDrawn = process.stdout.isTTY && !once && !json;
-      if (json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-      else process.stdout.write(`${isDrawn ? "\x1b[H\x1b[2J" : ""}${renderTop(summary)}`);
+    const clear = process.stdout.isTTY && !once && !json ? "\x1b[H\x1b[2J" : "";
+    for (let looks = 0; !stop.signal.aborted; looks++) {
+      try {
+        const summary = summarize(await reader.read());
+        process.stdout.write(json ? `${JSON.stringify(summary)}\n` : `${clear}${renderTop(summary)}`);
+      } catch (error) {
+        const { kind, message } = asSpinError(error);
+        // One that has answered before is being restarted, or the network fails: it may be back.
+        if (looks === 0 || stop.signal.aborted || !PASSING.has(kind)) throw error;
+        process.stdout.write(json ? `${JSON.stringify({ problem: message })}\n` : `${clear}no answer: ${message}\n`);
+      }
       if (once) break;
       await sleep(interval * 1000, stop.signal).catch(() => undefined);
     }
