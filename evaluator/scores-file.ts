@@ -7,13 +7,21 @@ import { type Distance, numPictures, type PictureScores } from "./picture-scores
 const replicate = z.union([z.number(), z.null().transform(() => Number.NaN)]);
 const distance = z.object({ value: z.number(), replicates: z.array(replicate) });
 
+function isObject(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === "object";
+  } catch {
+    return false;
+  }
+}
+
 /** How pictures were scored, as it is kept. */
 export const protocolSchema = z.object({
   scorers: z.array(z.object({ name: z.string(), digest: z.string() })),
   promptSetDigest: z.string(),
   numPrompts: z.int(),
   seeds: z.array(z.string()),
-  sampler: z.string(),
+  sampler: z.string().refine(isObject, "expected an object in JSON"),
   batchSize: z.int(),
   computeFingerprint: z.string(),
   bootstrapSamples: z.int(),

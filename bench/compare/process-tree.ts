@@ -13,8 +13,8 @@ export async function residentMemory(pid: number): Promise<number> {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024;
 }
 
-/** Each thread knows those that it has started. */
-async function childrenOf(pid: number): Promise<number[]> {
+/** Processes that a process has started; each of its threads knows its own. */
+export async function childrenOf(pid: number): Promise<number[]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const lists = threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, "utf8").catch(() => ""));
   return (await Promise.all(lists)).flatMap((list) => list.split(" ").filter(Boolean).map(Number));

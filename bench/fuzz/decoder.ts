@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -32,11 +33,12 @@ export function fuzzInput(bytes: Uint8Array, seed: number, folder: string): Fuzz
     folder,
     async file(name = "input") {
       const path = join(folder, name);
+      // Some ten thousand a second, and nobody else to wait for this thread.
       try {
-        await writeFile(path, bytes);
+        writeFileSync(path, bytes);
       } catch {
-        await mkdir(dirname(path), { recursive: true });
-        await writeFile(path, bytes);
+        mkdirSync(dirname(path), { recursive: true });
+        writeFileSync(path, bytes);
       }
       return path;
     },

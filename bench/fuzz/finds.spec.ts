@@ -1,9 +1,11 @@
 import { join } from "node:path";
+import { createPhiloxStream } from "../../core/diffusion/philox.js";
 import { SpinError } from "../../core/errors.js";
 import { CASES_FOLDER } from "../../test/reference/cases.js";
 import { useTemporaryFolder } from "../../test/support/temporary-folder.js";
 import { type Decoder, fuzzInput } from "./decoder.js";
 import { DECODERS } from "./decoders.js";
+import { mutate } from "./mutate.js";
 
 /** What fuzzing has found, and what stands beside it: inputs that once brought down a reader, each with the answer that it must get. */
 
@@ -44,8 +46,24 @@ test.each<[string, string, string, RegExp]>([
   expect((error as SpinError).kind).not.toBe("internal");
 });
 
-test("scores so far whose first line is damaged are scored anew", async () => {
-  expect(await give("evaluation's batches", PROTOCOL_GONE)).toEqual([]);
+test.each([2020, 2240, 2453])("damaged parquet %i, whose pages lie nowhere, is refused by name", async (index) => {
+  const { seeds, decode, end } = decoder("Pick-a-Pic parquet");
+  const valid = await seeds(CASES_FOLDER);
+  const seed = index % valid.length;
+  const bytes = mutate(valid[seed]!, createPhiloxStream(1n, { iteration: 0, index, purpose: 0 }));
+  await expect(decode(fuzzInput(bytes, seed, join(folder(), "work")))).rejects.toMatchObject({ kind: "corrupt" });
+  end?.();
+});
+
+test.each([
+  ["no protocol", () => PROTOCOL_GONE],
+  ["settings of the sampler that are no JSON", (whole: string) => whole.replace('"sampler":"{}"', '"sampler":"{[}"')],
+])("scores so far whose first line has %s are scored anew", async (_, damage) => {
+  const [valid] = await decoder("evaluation's batches").seeds(CASES_FOLDER);
+  const whole = new TextDecoder().decode(valid);
+  expect(await give("evaluation's batches", whole)).toHaveLength(1);
+  expect(damage(whole)).not.toBe(whole);
+  expect(await give("evaluation's batches", damage(whole))).toEqual([]);
 });
 
 function billionLaughs(): string {

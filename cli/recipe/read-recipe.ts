@@ -6,6 +6,9 @@ import { SpinError } from "../../core/errors.js";
 import { describeIssues } from "../../core/service/validation.js";
 import { type Recipe, recipe } from "./recipe-schema.js";
 
+/** What YAML allows and a recipe does not is told as a mistake, not as a warning of the parser. */
+const QUIET = { logLevel: "error" } as const;
+
 /** A value that is set from outside: `evaluation.maxPrompts=32`. */
 export interface Override {
   readonly path: readonly string[];
@@ -19,7 +22,7 @@ export function parseOverride(text: string): Override {
     throw new SpinError("invalid", `--set: expected key=value, got ${JSON.stringify(text)}`, { field: "set" });
   }
   try {
-    return { path: key.split("."), value: parse(value) };
+    return { path: key.split("."), value: parse(value, QUIET) };
   } catch (cause) {
     throw new SpinError("invalid", `--set ${key}: the value is no YAML (${(cause as Error).message})`, { field: key });
   }
@@ -34,7 +37,7 @@ export async function readRecipe(file: string, overrides: readonly Override[] = 
     throw toIoError(error, file, "read");
   });
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { ...QUIET, lineCounter: lines, prettyErrors: false });
   const wrong = document.errors.map(({ message, pos }) => `line ${lines.linePos(pos[0]).line}: ${message}`);
   if (wrong.length > 0) throw malformed(file, wrong);
   const value = plain(document, file) ?? {};

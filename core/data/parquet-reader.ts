@@ -91,11 +91,11 @@ export class ParquetReader {
     [rowStart, rowEnd]: readonly [start: number, end: number] = [0, this.rows],
     pages?: ColumnPages,
   ): Promise<unknown[]> {
-    // Headers are checked before the library goes by them.
-    const found = pages ?? (this.#isFlat(column) ? await this.pages(column) : undefined);
-    const pageLocationsByGroup = found?.map((group) => ({ [column]: group.map(toLocation) }));
-    const options = { file: this.#file, metadata: this.#metadata, columns: [column], compressors, utf8: false };
     try {
+      // Headers are checked before the library goes by them.
+      const found = pages ?? (this.#isFlat(column) ? await this.pages(column) : undefined);
+      const pageLocationsByGroup = found?.map((group) => ({ [column]: group.map(toLocation) }));
+      const options = { file: this.#file, metadata: this.#metadata, columns: [column], compressors, utf8: false };
       // The locations are what a scan itself finds in an offset index, where there is one.
       const scan = await parquetScan({ ...options, pageLocationsByGroup } as typeof options);
       const values: unknown[] = [];
@@ -116,6 +116,14 @@ export class ParquetReader {
    * @throws SpinError `corrupt` naming the file
    */
   async pages(column: string): Promise<ColumnPages> {
+    try {
+      return await this.#findPages(column);
+    } catch (cause) {
+      throw unreadable(this.path, cause); // Places in the file may be negative, or no numbers at all.
+    }
+  }
+
+  async #findPages(column: string): Promise<ColumnPages> {
     const found: (readonly [number, number, number])[][] = [];
     for (const { columns, num_rows } of this.#metadata.row_groups) {
       const chunk = columns.find(({ meta_data }) => meta_data?.path_in_schema.join(".") === column)?.meta_data;
@@ -195,6 +203,7 @@ function pageProblem(header: PageHeader, left: number, rows: number): string | u
 }
 
 function unreadable(what: string, cause: unknown, file = what): SpinError {
+  if (cause instanceof SpinError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new SpinError("corrupt", `${what} is not readable parquet (${reason})`, {
     file,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { RunningGenerator } from "../../generator/start.js";
 import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
+import { type IterationSpec, Precision } from "../../proto/gen/spin/v1/training.js";
 import { startTestGenerator } from "../support/services.js";
 import { useSharedFolder, useTemporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
@@ -56,11 +57,11 @@ async function kill({ channel, process, exit }: TrainerProcess): Promise<void> {
 }
 
 /** Starts the iteration and kills the trainer as soon as an event fits. @returns the iteration */
-async function killedAfter(step: number, change: Partial<ProcessOptions> = {}): Promise<string> {
+async function killedAfter(step: number, change: Partial<ProcessOptions> = {}, spec = SPEC): Promise<string> {
   const trainer = await start(change);
   const { channel } = trainer;
   const { runId } = await createRun(channel);
-  const { iteration } = await channel.call(TrainerServiceService.startIteration, { requestId: "a", runId, spec: SPEC });
+  const { iteration } = await channel.call(TrainerServiceService.startIteration, { requestId: "a", runId, spec });
   const { iterationId } = iteration!;
   for await (const { event } of channel.stream(TrainerServiceService.watchIteration, {
     iterationId,
@@ -144,4 +145,45 @@ test("an attempt that failed for want of a generator is gone on with by the next
   const ended = await iterate(next.channel, "run-1", "b", SPEC);
   expect(succeeded(ended)).toBe(undisturbed);
   expect(ended.steps.map(({ loss }) => loss)).toEqual(lossesOf);
+}, 300_000);
+
+test.each<[string, "spin" | "sft", Partial<IterationSpec>]>([
+  ["an adapter", "spin", { lora: { rank: 2, alpha: 4, targetModules: ["to_q", "to_k"] } }],
+  ["moving averages", "spin", { ema: { decay: 0.9 } }],
+  ["products in float16 and a loss scale", "sft", { precision: Precision.PRECISION_FLOAT16 }],
+])(
+  "with %s the digest is that of the undisturbed run too",
+  async (name, objective, change) => {
+    const spec = smallSpec(objective, { numSteps: 5, ...change });
+    const apart = await startTrainerProcess(join(folder(), "apart"), options());
+    running.push(apart);
+    const whole = await iterate(apart.channel, (await createRun(apart.channel)).runId, "a", spec);
+    await kill(apart);
+    expect(succeeded(whole)).not.toBe(undisturbed);
+    const iterationId = await killedAfter(3, {}, spec);
+    expect(await readdir(statesOf(iterationId))).toContain("step-0000002");
+    const next = await start();
+    const ended = await watch(next.channel, iterationId);
+    expect(succeeded(ended)).toBe(whole.iteration.checkpointDigest);
+    const figures = ({ steps }: typeof ended) =>
+      steps.map(({ loss, lossScale, skippedUpdates }) => [loss, lossScale, skippedUpdates]);
+    expect(figures(ended)).toEqual(figures(whole));
+    expect(ended.steps.every(({ lossScale }) => (lossScale !== undefined) === name.includes("float16"))).toBe(true);
+  },
+  300_000,
+);
+
+test("events that a power cut took are told again, with the steps that they told of", async () => {
+  const iterationId = await killedAfter(5);
+  const file = join(folder(), "runs", "run-1", "iterations", iterationId, "events.jsonl");
+  const lines = (await readFile(file, "utf8")).split("\n");
+  const third = lines.findIndex((line) => line.includes('"step":{"step":3'));
+  await writeFile(file, `${lines.slice(0, third).join("\n")}\n${"\0".repeat(300)}\n`);
+  const next = await start();
+  const ended = await watch(next.channel, iterationId);
+  expect(succeeded(ended)).toBe(undisturbed);
+  expect(ended.steps.map(({ loss }) => loss)).toEqual(lossesOf);
+  expect(ended.events.map(({ sequence }) => sequence)).toEqual(ended.events.map((_, i) => i + 1));
+  await kill(next);
+  expect(next.errors()).toMatch(/the events are damaged/);
 }, 300_000);

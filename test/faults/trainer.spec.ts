@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readManifest, verifyFolder } from "../../core/checkpoint/manifest.js";
 import { sleep } from "../../core/service/deadline.js";
@@ -160,3 +160,18 @@ test("a signal stops the process in order", async () => {
   expect(await trainer.exit).toBe(0);
   trainer.channel.close();
 });
+
+test("a checkpoint with one flipped bit is no beginning for the next iteration, which says what differs", async () => {
+  const channel = await startTrainer([generator.address]);
+  const { runId } = await createRun(channel);
+  const digest = succeeded(await iterate(channel, runId, "a", smallSpec("sft")));
+  const checkpoint = join(folder(), "runs", runId, "checkpoints", digest.slice("sha256:".length));
+  const weights = join(checkpoint, "unet", "diffusion_pytorch_model.safetensors");
+  const bytes = await readFile(weights);
+  bytes[bytes.length - 1]! ^= 1;
+  await writeFile(weights, bytes);
+  const { iteration } = await iterate(channel, runId, "b", smallSpec("sft"));
+  expect(iteration).toMatchObject(failedAs("CORRUPT", `${checkpoint} has the digest sha256:`));
+  expect(iteration.failure!.message).toContain(`expected ${digest}`);
+  expect(iteration.stepsDone).toBe(0);
+}, 120_000);
