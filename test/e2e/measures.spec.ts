@@ -4,6 +4,7 @@ import { type CollectorMode, startFakeCollector } from "../../bench/collector-co
 import { type LocalServices, startLocalServices } from "../../cli/local/services.js";
 import { RpcChannel } from "../../core/service/client.js";
 import { readConfig } from "../../core/service/config.js";
+import { sleep } from "../../core/service/deadline.js";
 import { Caller } from "../../core/service/doors/caller.js";
 import { CALLER_SETTINGS } from "../../core/service/doors/settings.js";
 import { MEASURES, type MeasureName, prometheusNames } from "../../core/service/metrics.js";
@@ -18,6 +19,9 @@ import { useTemporaryFolder } from "../support/temporary-folder.js";
 import { writeTinyModel } from "../support/tiny-model.js";
 import { writeTinyScorer } from "../support/tiny-scorer.js";
 import { createRun, iterate, smallSpec, succeeded } from "../support/trainer-client.js";
+
+/** More than passes between two exports, in milliseconds. */
+const EXPORT_MS = 2_000;
 
 const folder = useTemporaryFolder();
 const at = (...path: string[]) => join(folder(), ...path);
@@ -110,6 +114,7 @@ test("what the three services send to a collector is every measure in the table,
       PATH: `${at("bin")}:${process.env.PATH}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       OTEL_BSP_SCHEDULE_DELAY: "200",
+      OTEL_METRIC_EXPORT_INTERVAL: "100", // What is measured while an iteration is at work is told meanwhile.
       TOKENS_FILE: at("tokens.json"),
       SPIN_TOKEN_FILE: at("service.token"),
       LOG_LEVEL: "error",
@@ -117,6 +122,7 @@ test("what the three services send to a collector is every measure in the table,
   });
   try {
     await work(services, client);
+    await sleep(EXPORT_MS); // What is read when it is exported is told no more once a service stops.
   } finally {
     await services.stop(); // Sends what is left.
     await collector.close();
