@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { TINY } from "../../bench/leaks/tiny-configs.js";
 import { saveFolder } from "../../core/checkpoint/atomic-save.js";
 import { writeSafetensors } from "../../core/checkpoint/write-safetensors.js";
 import { createPhiloxStream, type PhiloxStream } from "../../core/diffusion/philox.js";
@@ -38,8 +39,6 @@ export const ONE_LEVEL = {
   up_block_types: ["CrossAttnUpBlock2D"],
 };
 
-const WIDTH = 16;
-
 const INDEX = {
   _class_name: "StableDiffusionPipeline",
   scheduler: ["diffusers", "DDIMScheduler"],
@@ -49,50 +48,10 @@ const INDEX = {
   vae: ["diffusers", "AutoencoderKL"],
 };
 
-const UNET = {
-  _class_name: "UNet2DConditionModel",
-  attention_head_dim: 2,
-  block_out_channels: [8, 16],
-  cross_attention_dim: WIDTH,
-  down_block_types: ["CrossAttnDownBlock2D", "DownBlock2D"],
-  layers_per_block: 1,
-  norm_num_groups: 4,
-  sample_size: TINY_LATENT[1],
-  up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
-};
-
-const VAE = {
-  _class_name: "AutoencoderKL",
-  block_out_channels: [8, 16],
-  down_block_types: ["DownEncoderBlock2D", "DownEncoderBlock2D"],
-  norm_num_groups: 4,
-  sample_size: TINY_IMAGE_SIZE,
-  scaling_factor: 0.5,
-  up_block_types: ["UpDecoderBlock2D", "UpDecoderBlock2D"],
-};
-
-const TEXT = {
-  architectures: ["CLIPTextModel"],
-  hidden_size: WIDTH,
-  intermediate_size: 32,
-  max_position_embeddings: TINY_PROMPT_LENGTH,
-  model_type: "clip_text_model",
-  num_attention_heads: 2,
-  num_hidden_layers: 1,
-};
-
+const { unet: UNET, vae: VAE } = TINY;
+const TEXT = { ...TINY.textEncoder, max_position_embeddings: TINY_PROMPT_LENGTH };
 /** DDIM over SD-1.5's noise schedule. */
-export const TINY_SCHEDULER = {
-  _class_name: "DDIMScheduler",
-  beta_end: 0.012,
-  beta_schedule: "scaled_linear",
-  beta_start: 0.00085,
-  clip_sample: false,
-  num_train_timesteps: 1000,
-  prediction_type: "epsilon",
-  set_alpha_to_one: false,
-  steps_offset: 1,
-};
+export const TINY_SCHEDULER = TINY.scheduler;
 
 /** Enough for every word of them to be a token; all other words come apart into pieces. */
 export const TINY_CAPTIONS = [
