@@ -1,11 +1,8 @@
-import { rename, rm } from "node:fs/promises";
-import { canonicalJson } from "../core/canonical-json.js";
-import { errorCode, toIoError } from "../core/checkpoint/io-errors.js";
-import { dropStatesAfter, listTrainingStates } from "../core/checkpoint/training-state.js";
+import { rm } from "node:fs/promises";
+import { toIoError } from "../core/checkpoint/io-errors.js";
 import { SpinError } from "../core/errors.js";
-import { sleep } from "../core/service/deadline.js";
 import type { DiskRoom } from "../core/service/disk-room.js";
-import { asSpinError, kindOf, reasonOf } from "../core/service/error-table.js";
+import { asSpinError, reasonOf } from "../core/service/error-table.js";
 import { contextOf, currentTraceparent, withSpan } from "../core/service/tracing.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
 import { type DatasetRef, JobState } from "../proto/gen/spin/v1/common.js";
@@ -15,16 +12,19 @@ import {
   StartIterationRequest,
   type WatchIterationResponse,
 } from "../proto/gen/spin/v1/trainer_service.js";
-import { IterationSpec, type StepMetrics } from "../proto/gen/spin/v1/training.js";
 import { adapterBase } from "./adapter-start.js";
 import type { BaseModels } from "./base-models.js";
-import { type Configuration, changedKeys } from "./configuration.js";
-import type { IterationReports } from "./iteration-loop.js";
+import type { Configuration } from "./configuration.js";
+import type { IterationJob } from "./iteration-loop.js";
+import { reportsTo } from "./iteration-reports.js";
+import { failedAttempt, inheritAttempt } from "./jobs/attempts.js";
 import { EventLog } from "./jobs/event-log.js";
 import { isFinal } from "./jobs/is-final.js";
-import { NOTHING_TOLD, readTold, type Told } from "./jobs/progress.js";
+import { IterationKeeper } from "./jobs/iteration-keeper.js";
+import { NOTHING_TOLD, type Told } from "./jobs/progress.js";
 import { findRepeated, type IterationRecord, originOf } from "./jobs/records.js";
 import type { RunStore } from "./jobs/run-store.js";
+import { type TakenUp, takeUp } from "./jobs/take-up.js";
 import { checkMessageSize } from "./message-size.js";
 import type { CheckedIterationRequest } from "./requests.js";
 import type { Runs } from "./runs.js";
@@ -54,11 +54,10 @@ export class Iterations {
   readonly #parts: IterationsParts;
   /** Logs of the iterations of this process. */
   readonly #logs = new Map<string, EventLog>();
-  /** What earlier processes told of unfinished iterations. */
-  readonly #told = new Map<IterationRecord, Told>();
+  readonly #keeper: IterationKeeper;
+  /** What an earlier process left unfinished. */
+  readonly #takenUp: TakenUp[] = [];
   readonly #starting = new Serial();
-  /** Iterations whose end the disk did not take. Nothing begins before it did: a restart would go on with them beside it. */
-  readonly #unsaved = new Set<IterationRecord>();
   #active: Active | undefined;
   /** The end of the last iteration's work, its log included. */
   #done: Promise<void> = Promise.resolve();
@@ -66,6 +65,7 @@ export class Iterations {
 
   private constructor(parts: IterationsParts) {
     this.#parts = parts;
+    this.#keeper = new IterationKeeper(parts.store, parts.log);
   }
 
   /**
@@ -76,18 +76,19 @@ export class Iterations {
   static async open(parts: IterationsParts): Promise<Iterations> {
     const iterations = new Iterations(parts);
     for (const record of parts.store.iterations) {
-      if (!isFinal(record.iteration)) await iterations.#takeUp(record);
+      if (isFinal(record.iteration)) continue;
+      const left = await takeUp(record, { ...parts, keeper: iterations.#keeper, force: parts.config.force });
+      if (left === undefined) continue;
+      iterations.#takenUp.push(left);
+      iterations.#logs.set(record.iteration.iterationId, left.events);
     }
     return iterations;
   }
 
   /** Goes on with the iteration that an earlier process left unfinished; one is active at a time, so there is one at most. */
   resume(): void {
-    for (const record of this.#parts.store.iterations) {
-      const events = this.#logs.get(record.iteration.iterationId);
-      if (isFinal(record.iteration) || events === undefined || this.#active !== undefined) continue;
-      this.#begin(record, events, this.#told.get(record)!);
-    }
+    const [left] = this.#takenUp.splice(0);
+    if (left !== undefined) this.#begin(left.record, left.events, left.told);
   }
 
   /**
@@ -104,7 +105,7 @@ export class Iterations {
       const run = this.#parts.runs.get(runId);
       this.#refuseSecond();
       await this.#parts.disk.require();
-      for (const record of this.#unsaved) await this.#keep(record, {});
+      await this.#keeper.saveEnds();
       const spec = withDefaults(request.spec);
       await this.#datasetFor(spec, run.dataset!); // Told at once where it is missing.
       const folder = await this.#parts.models.locate(this.#refOf(run, run.latestCheckpointDigest));
@@ -138,9 +139,10 @@ export class Iterations {
   /** Tells that an iteration is there, and what a failed attempt at the same had come to. */
   async #writeBeginning(iteration: Iteration, events: EventLog): Promise<Told> {
     await events.append({ $case: "stateChange", value: iteration });
-    const before = this.#failedAttempt(iteration);
-    if (before !== undefined) return this.#inherit(before, iteration, events);
-    const states = this.#parts.store.statesFolder(iteration);
+    const { store, configuration } = this.#parts;
+    const before = failedAttempt(store, iteration, configuration);
+    if (before !== undefined) return inheritAttempt(store, before, iteration, events);
+    const states = store.statesFolder(iteration);
     await rm(states, { recursive: true, force: true }).catch((error: unknown) => {
       throw toIoError(error, states, "write"); // Left of a beginning that came to nothing.
     });
@@ -151,30 +153,6 @@ export class Iterations {
     const controller = new AbortController();
     this.#active = { record, controller };
     this.#done = this.#run(record, told, events, controller.signal);
-  }
-
-  /** The attempt at the same thing that failed last, where another one may go on from what it left. */
-  #failedAttempt(next: Iteration): Iteration | undefined {
-    const record = this.#parts.store.iterationsOf(next.runId).at(-1);
-    if (record === undefined || changedKeys(record.configuration, this.#parts.configuration).length > 0)
-      return undefined;
-    const { iteration } = record;
-    const isSame = iteration.number === next.number && iteration.baseDigest === next.baseDigest;
-    const failedInPassing = iteration.failure !== undefined && PASSING.has(kindOf(iteration.failure.reason));
-    return isSame && failedInPassing && specOf(iteration) === specOf(next) ? iteration : undefined;
-  }
-
-  /** Takes over the training states of a failed attempt, and what was told of its steps. */
-  async #inherit(from: Iteration, to: Iteration, events: EventLog): Promise<Told> {
-    const { store } = this.#parts;
-    const states = store.statesFolder(to);
-    await rename(store.statesFolder(from), states).catch((error: unknown) => {
-      if (errorCode(error) !== "ENOENT") throw toIoError(error, states, "write"); // It has none, or they were moved before.
-    });
-    if ((await listTrainingStates(states)).length === 0) return NOTHING_TOLD;
-    const { steps } = await readTold(await EventLog.openEnded(store.eventsFile(from)));
-    for (const value of steps) await events.append({ $case: "step", value });
-    return { steps, checkpoints: new Map() };
   }
 
   /** @throws SpinError "notFound" */
@@ -233,33 +211,20 @@ export class Iterations {
 
   /** Runs an iteration to its end. Never rejects: how it ended is the iteration's state. */
   async #run(record: IterationRecord, told: Told, events: EventLog, signal: AbortSignal): Promise<void> {
-    const spec = record.iteration.spec as CheckedSpec; // Checked when it was asked for.
-    const { iterationId, runId, baseDigest, number } = record.iteration;
+    const { iterationId, runId, number } = record.iteration;
     const log = this.#parts.log.child({ iteration: iterationId });
     const attributes = { "spin.run": runId, "spin.iteration": iterationId, "spin.iteration.number": number };
     let outcome: Partial<Iteration>;
     try {
       if (record.iteration.state !== JobState.JOB_STATE_RUNNING) {
-        await this.#change(record, events, { state: JobState.JOB_STATE_RUNNING, startTime: timestampNow() });
+        await this.#keeper.change(record, events, { state: JobState.JOB_STATE_RUNNING, startTime: timestampNow() });
       }
       const last = await withSpan(
         "iteration",
         { attributes },
         async () => {
-          const run = this.#parts.runs.get(runId);
-          const baseFolder = await this.#folderOf(run, baseDigest);
-          const before = this.#parts.runs.succeeded(runId);
-          const stepsBefore = before.reduce((sum, { stepsDone }) => sum + stepsDone, 0);
-          const under = spec.lora && adapterBase(spec.lora, before, baseDigest);
-          const adapter = under && { ...under, baseFolder: await this.#folderOf(run, under.baseDigest) };
-          const earlierDigests = before.map((iteration) => iteration.baseDigest);
-          const { iteration } = record;
-          const { forced = [] } = record;
-          const statesFolder = this.#parts.store.statesFolder(iteration);
-          const dataset = await this.#datasetFor(spec, run.dataset!);
-          const facts = { run, iteration, spec, baseFolder, adapter, dataset, stepsBefore, earlierDigests };
-          const job = { ...facts, told, statesFolder, forced };
-          return trainIteration(job, { ...this.#parts, log }, this.#reportsTo(record, events, told), signal);
+          const reports = reportsTo(record, events, told, this.#keeper, log);
+          return trainIteration(await this.#jobOf(record, told), { ...this.#parts, log }, reports, signal);
         },
         contextOf(record.traceparent),
       );
@@ -282,7 +247,29 @@ export class Iterations {
         log.warn({ err: error }, "training states could not be removed");
       });
     }
-    await this.#finish(record, events, outcome);
+    await this.#keeper.end(record, events, outcome, this.#stopping.signal);
+  }
+
+  /** All that an iteration is made of. @throws SpinError as `BaseModels.find` and `findDataset` */
+  async #jobOf({ iteration, forced = [] }: IterationRecord, told: Told): Promise<IterationJob> {
+    const { runs, store } = this.#parts;
+    const spec = iteration.spec as CheckedSpec; // Checked when it was asked for.
+    const run = runs.get(iteration.runId);
+    const before = runs.succeeded(iteration.runId);
+    const under = spec.lora && adapterBase(spec.lora, before, iteration.baseDigest);
+    return {
+      run,
+      iteration,
+      spec,
+      baseFolder: await this.#folderOf(run, iteration.baseDigest),
+      adapter: under && { ...under, baseFolder: await this.#folderOf(run, under.baseDigest) },
+      dataset: await this.#datasetFor(spec, run.dataset!),
+      stepsBefore: before.reduce((sum, { stepsDone }) => sum + stepsDone, 0),
+      earlierDigests: before.map(({ baseDigest }) => baseDigest),
+      told,
+      statesFolder: store.statesFolder(iteration),
+      forced,
+    };
   }
 
   /** Where a model of a run lies: its base, or a checkpoint. @throws SpinError as `BaseModels.find` */
@@ -293,114 +280,10 @@ export class Iterations {
   #refOf(run: Run, digest: string): CheckpointRef {
     return { digest, modelName: digest === run.base!.digest ? run.base!.modelName : "" };
   }
-
-  /** What was told before an interruption is not told again. */
-  #reportsTo(record: IterationRecord, events: EventLog, told: Told): IterationReports {
-    return {
-      pinned: (samplingSpecDigest, computeFingerprint) => {
-        const before = record.iteration.computeFingerprint;
-        if (before !== "" && before !== computeFingerprint) {
-          noteForced(record, [`compute_fingerprint: ${before}, now ${computeFingerprint}`], told.steps.length);
-        }
-        return this.#keep(record, { samplingSpecDigest, computeFingerprint });
-      },
-      step: async (value) => {
-        if (value.step <= told.steps.length) return this.#compare(record, value, told.steps[value.step - 1]!);
-        // Not written with every step: the event is there, and a state change brings the file up to date.
-        record.iteration = { ...record.iteration, stepsDone: value.step };
-        await events.append({ $case: "step", value });
-      },
-      checkpoint: async (value) => {
-        await this.#keep(record, {});
-        if (told.checkpoints.get(value.step)?.digest === value.digest) return;
-        await events.append({ $case: "checkpoint", value });
-      },
-    };
-  }
-
-  /** A step that was done before the interruption, done again: on a CPU to the same bits. */
-  async #compare(record: IterationRecord, now: StepMetrics, before: StepMetrics): Promise<void> {
-    record.iteration = { ...record.iteration, stepsDone: now.step };
-    if (now.loss === before.loss && now.gradNorm === before.gradNorm) return;
-    this.#parts.log.warn({ step: now.step, loss: [before.loss, now.loss] }, "a step done again came out differently");
-  }
-
-  /** Finds out how far an earlier process came with an iteration, and whether this trainer may go on with it. */
-  async #takeUp(record: IterationRecord): Promise<void> {
-    const { store, config, configuration, log } = this.#parts;
-    const path = store.eventsFile(record.iteration);
-    const lost = await EventLog.mend(path);
-    if (lost > 0) log.error({ file: path, bytes: lost }, "the events are damaged: their steps are done and told again");
-    const told = await readTold(await EventLog.openEnded(path));
-    if (told.end !== undefined) return this.#keep(record, told.end); // Told of, and then not saved.
-    const stepsDone = told.steps.length;
-    // A state is saved once its step was told; after a crash of the machine it may be there and the telling not.
-    for (const state of await dropStatesAfter(store.statesFolder(record.iteration), stepsDone)) {
-      log.warn({ state, stepsDone }, "training state removed: the events that go before it are lost");
-    }
-    const changed = changedKeys(record.configuration, configuration);
-    if (changed.length > 0) {
-      const { iterationId } = record.iteration;
-      if (!config.force) {
-        const message = `the iteration "${iterationId}" was begun under another configuration: ${changed.join("; ")}`;
-        const remedy = "start the trainer as it was, or with --force, which the checkpoints' lineage then tells";
-        throw new SpinError("precondition", message, { remedy });
-      }
-      log.warn({ iteration: iterationId, changed }, "going on by force under another configuration");
-      noteForced(record, changed, stepsDone);
-      record.configuration = configuration;
-    }
-    await this.#keep(record, { stepsDone });
-    this.#told.set(record, told);
-    this.#logs.set(record.iteration.iterationId, await EventLog.open(path));
-  }
-
-  async #finish(record: IterationRecord, events: EventLog, outcome: Partial<Iteration>): Promise<void> {
-    this.#unsaved.add(record);
-    const end = performance.now() + LAST_WORD_PATIENCE_MS;
-    while (this.#unsaved.has(record)) {
-      const error = await this.#keep(record, { ...outcome, endTime: timestampNow() }).catch(
-        (thrown: unknown) => thrown,
-      );
-      if (error === undefined) break;
-      // A full disk refuses this too; those who ask are told all the same in the end.
-      this.#parts.log.error({ err: error }, "the iteration's outcome could not be saved");
-      if (performance.now() > end || this.#stopping.signal.aborted) break;
-      await sleep(LAST_WORD_AGAIN_MS);
-    }
-    await events.end({ $case: "stateChange", value: record.iteration });
-  }
-
-  async #change(record: IterationRecord, events: EventLog, change: Partial<Iteration>): Promise<void> {
-    await this.#keep(record, change);
-    await events.append({ $case: "stateChange", value: record.iteration });
-  }
-
-  async #keep(record: IterationRecord, change: Partial<Iteration>): Promise<void> {
-    record.iteration = { ...record.iteration, ...change };
-    await this.#parts.store.putIteration(record);
-    this.#unsaved.delete(record);
-  }
 }
-
-/** How long an iteration's end waits to be told for a disk that does not take it: told and not kept, a restart would go on after it. */
-const LAST_WORD_PATIENCE_MS = 10_000;
-const LAST_WORD_AGAIN_MS = 500;
 
 function failed(thrown: unknown): Partial<Iteration> {
   const { kind, message } = asSpinError(thrown);
   if (kind === "cancelled") return { state: JobState.JOB_STATE_CANCELLED };
   return { state: JobState.JOB_STATE_FAILED, failure: { reason: reasonOf(kind), message } };
-}
-
-/** Writes down that an iteration goes on although something has changed. */
-function noteForced(record: IterationRecord, changed: readonly string[], afterStep: number): void {
-  record.forced = [...(record.forced ?? []), ...changed.map((change) => `after step ${afterStep}: ${change}`)];
-}
-
-/** Kinds of failure that another attempt may not meet again. */
-const PASSING: ReadonlySet<string> = new Set(["unavailable", "exhausted", "internal", "corrupt", "precondition"]);
-
-function specOf({ spec }: Iteration): string {
-  return canonicalJson(IterationSpec.toJSON(spec!));
 }

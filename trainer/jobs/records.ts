@@ -30,6 +30,11 @@ export interface IterationRecord {
   iteration: Iteration;
 }
 
+/** Writes down that an iteration goes on although something has changed. */
+export function noteForced(record: IterationRecord, changed: readonly string[], afterStep: number): void {
+  record.forced = [...(record.forced ?? []), ...changed.map((change) => `after step ${afterStep}: ${change}`)];
+}
+
 /** @param request the request's proto3 JSON form */
 export function originOf(requestId: string, request: unknown): Origin {
   return { requestId, contentDigest: digestOf(request) };
