@@ -7,7 +7,7 @@ module.exports = {
     forbid("nn-on-graph-only", "^core/nn/", "^core/(models|diffusion|data|checkpoint|service)/", "layers know no models"),
     forbid("diffusion-knows-no-models", "^core/diffusion/", "^core/(models|data|checkpoint|service)/", "a denoiser is a function"),
     forbid("core-knows-no-service", "^core/", "^(generator|trainer|evaluator|cli|demo)/", "core never imports a service"),
-    forbid("benchmarks-are-the-top", "^(core|generator|trainer|evaluator|cli|demo)/", "^bench/", "what is measured knows no benchmarks"),
+    forbid("what-ships-stands-alone", "^(core|generator|trainer|evaluator|cli|demo)/", "^(bench|examples|test)/", "the container image is built without them"),
     forbid("generator-alone", "^generator/", "^(trainer|evaluator|cli|demo)/", "services meet through contracts only"),
     forbid("trainer-alone", "^trainer/", "^(generator|evaluator|cli|demo)/", "services meet through contracts only"),
     forbid("evaluator-alone", "^evaluator/", "^(generator|trainer|cli|demo)/", "services meet through contracts only"),

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import * as z from "zod";
+import { toIoError } from "./checkpoint/io-errors.js";
 import { SpinError } from "./errors.js";
 
 /** No configuration of a model comes near this; vocabularies stay below it too. */
@@ -13,7 +14,7 @@ export const MAX_DEPTH = 256;
 /**
  * Reads a JSON file as Python writes it: `NaN` and `±Infinity`, which diffusers puts into scheduler configurations,
  * become null.
- * @throws SpinError "notFound" for a file that cannot be read, "corrupt" for one that is not JSON
+ * @throws SpinError "notFound" for a file that is not there, "corrupt" for one that is not JSON, and as `toIoError`
  */
 export async function readJsonFile(file: string): Promise<unknown> {
   return parseJsonText(await readConfigText(file), file);
@@ -24,6 +25,8 @@ async function readConfigText(file: string): Promise<string> {
     const { size } = await stat(file);
     if (size <= MAX_JSON_BYTES) return await readFile(file, "utf8");
   } catch (error) {
+    const failure = toIoError(error, file, "read");
+    if (failure.kind !== "notFound") throw failure;
     throw new SpinError("notFound", `${file} cannot be read`, {
       file,
       cause: error,

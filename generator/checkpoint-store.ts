@@ -1,10 +1,11 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { saveFolder } from "../core/checkpoint/atomic-save.js";
 import type { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { linkOrCopy } from "../core/checkpoint/link-file.js";
 import { MANIFEST_FILE, type Manifest, type ManifestFile, readManifest } from "../core/checkpoint/manifest.js";
 import { MODEL_INDEX } from "../core/checkpoint/model-index.js";
+import { entriesIn, isFolder } from "../core/checkpoint/presence.js";
 import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import { abortable } from "../core/service/deadline.js";
@@ -200,7 +201,7 @@ export class CheckpointStore {
 
 /** Folders under a root that look like models. */
 async function modelFolders(root: string, depth = 1): Promise<string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch(() => []); // Nothing there yet: nothing found.
+  const entries = await entriesIn(root);
   if (entries.some(({ name }) => name === MODEL_INDEX || name === MANIFEST_FILE)) return [root];
   if (depth > MAX_DEPTH) return [];
   const found: string[] = [];
@@ -216,11 +217,4 @@ async function modelFolders(root: string, depth = 1): Promise<string[]> {
 /** What a folder says that it holds; undefined where it says nothing that can be read. */
 function claimedManifest(folder: string): Promise<Manifest | undefined> {
   return readManifest(folder).catch(() => undefined);
-}
-
-async function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
 }

@@ -1,7 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FolderDigests } from "../core/checkpoint/folder-digests.js";
 import { MODEL_INDEX } from "../core/checkpoint/model-index.js";
+import { entriesIn, isFile } from "../core/checkpoint/presence.js";
 import { containedPath } from "../core/contained-path.js";
 import { SpinError } from "../core/errors.js";
 import type { CheckpointRef } from "../proto/gen/spin/v1/checkpoint.js";
@@ -66,14 +66,7 @@ export class BaseModels {
 async function pipelinesBelow(folder: string, depth: number): Promise<string[]> {
   if (await isFile(join(folder, MODEL_INDEX))) return [folder];
   if (depth === 0) return [];
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  const entries = await entriesIn(folder);
   const below = entries.filter((entry) => !entry.isFile() && !entry.name.startsWith("."));
   return (await Promise.all(below.map(({ name }) => pipelinesBelow(join(folder, name), depth - 1)))).flat();
-}
-
-function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isFile(),
-    () => false,
-  );
 }

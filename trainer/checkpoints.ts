@@ -1,10 +1,12 @@
-import { readdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { saveFile } from "../core/checkpoint/atomic-file.js";
 import { toIoError } from "../core/checkpoint/io-errors.js";
 import { type Manifest, readManifest } from "../core/checkpoint/manifest.js";
+import { namesIn } from "../core/checkpoint/presence.js";
 import { SpinError } from "../core/errors.js";
 import { readJsonFile } from "../core/json-config.js";
+import { asSpinError } from "../core/service/error-table.js";
 import type { Logger } from "../core/service/logging.js";
 import type { Checkpoint } from "../proto/gen/spin/v1/checkpoint.js";
 import { LINEAGE_FILE, type Lineage, lineageJson, parseLineage } from "./lineage.js";
@@ -30,18 +32,21 @@ export class Checkpoints {
     this.#runsDir = runsDir;
   }
 
-  /** Finds what earlier processes wrote. What cannot be read is logged and left alone. */
+  /** Finds what earlier processes wrote. What is damaged is logged and left alone. @throws SpinError "exhausted" where the disk fails */
   static async open(runsDir: string, runIds: readonly string[], log: Logger): Promise<Checkpoints> {
     const checkpoints = new Checkpoints(runsDir);
     for (const runId of runIds) {
       const parent = checkpoints.#parent(runId);
-      for (const name of await readdir(parent).catch(() => [])) {
+      for (const name of await namesIn(parent)) {
         const folder = join(parent, name);
         if (name.startsWith(".")) await rm(folder, { recursive: true, force: true });
         else {
           await load(folder).then(
             (stored) => checkpoints.#stored.push(stored),
-            (error: unknown) => log.warn({ err: error, folder }, "checkpoint left out"),
+            (error: unknown) => {
+              if (asSpinError(error).kind === "exhausted") throw error; // The disk failed: it may be there another time.
+              log.warn({ err: error, folder }, "checkpoint left out");
+            },
           );
         }
       }

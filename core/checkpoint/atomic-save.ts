@@ -1,9 +1,10 @@
-import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { SpinError } from "../errors.js";
 import { errorCode, toIoError } from "./io-errors.js";
 import { digestFolder, MANIFEST_FILE, type Manifest, readManifest } from "./manifest.js";
+import { exists } from "./presence.js";
 
 /** Folders that saves of this process are writing to now. */
 const active = new Set<string>();
@@ -55,8 +56,7 @@ export async function saveFolder(
 
 /** @returns whether the target holds this very content. @throws SpinError "alreadyExists" when it holds another */
 async function isSavedAlready(path: string, manifest: Manifest): Promise<boolean> {
-  const entry = await stat(path).catch(() => undefined);
-  if (entry === undefined) return false;
+  if (!(await exists(path))) return false;
   const present = await readManifest(path).catch(() => undefined);
   if (present?.digest === manifest.digest) return true;
   throw new SpinError("alreadyExists", `${path} exists with other content (${present?.digest ?? "no manifest"})`, {

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as z from "zod";
 import { pipelineScheduler } from "../diffusion/pipeline-sampler.js";
@@ -17,6 +16,7 @@ import { parseUnetConfig, type UnetConfig } from "../models/unet/config.js";
 import { parseVaeConfig, type VaeConfig } from "../models/vae/config.js";
 import { type KeyMapping, mapClipKey, mapTextEncoderKey, mapUnetKey, mapVaeKey } from "./key-mapping.js";
 import { MODEL_INDEX, readModelIndex, XL_DEFAULTS, type XlSettings } from "./model-index.js";
+import { exists } from "./presence.js";
 import type { SafetensorsFile } from "./safetensors.js";
 import { openSafetensorsSet } from "./safetensors-set.js";
 import { checkTensors, renameTensors } from "./weights.js";
@@ -265,13 +265,6 @@ async function openReplaceableScheduler(
     if (isOfOtherClass) return { refused: { scheduler: error } };
     throw error;
   }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function missing(path: string, problem: string, remedy: string): SpinError {

@@ -1,10 +1,10 @@
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { readJsonFile } from "../json-config.js";
 import type { ClipConfig } from "../models/clip/config.js";
 import { parseOpenClipConfig, VIT_H_14 } from "../models/clip/open-clip-config.js";
 import { clipParameterShapes } from "../models/parameter-shapes.js";
 import { renameOpenClip } from "./open-clip-keys.js";
+import { exists } from "./presence.js";
 import { openSafetensors, type SafetensorsFile } from "./safetensors.js";
 import { openTorchFile } from "./torch/torch-file.js";
 import { checkTensors } from "./weights.js";
@@ -21,7 +21,7 @@ export const OPEN_CLIP_CONFIG = "open_clip_config.json";
 export async function openOpenClip(path: string): Promise<{ config: ClipConfig; weights: SafetensorsFile }> {
   const file = await openWeightsFile(path);
   const configFile = join(dirname(path), OPEN_CLIP_CONFIG);
-  const isDescribed = existsSync(configFile);
+  const isDescribed = await exists(configFile);
   const config = isDescribed ? parseOpenClipConfig(await readJsonFile(configFile), configFile) : VIT_H_14;
   const weights = renameOpenClip(file);
   checkTensors(weights, clipParameterShapes(config), isDescribed ? configFile : "open_clip's ViT-H-14");

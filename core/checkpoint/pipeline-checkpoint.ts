@@ -1,4 +1,4 @@
-import { readdir, stat, writeFile } from "node:fs/promises";
+import { stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import * as z from "zod";
 import { SpinError } from "../errors.js";
@@ -9,6 +9,7 @@ import { LORA_FILE } from "./lora-file.js";
 import { listModelFiles, type Manifest } from "./manifest.js";
 import { type ModelFolder, requireComponent } from "./model-folder.js";
 import { MODEL_INDEX } from "./model-index.js";
+import { entriesIn } from "./presence.js";
 import type { SafetensorsFile } from "./safetensors.js";
 import { type TensorEntry, writeSafetensors } from "./write-safetensors.js";
 
@@ -81,7 +82,7 @@ const MAX_DEPTH = 3;
 /** Files of a component that may be missing, but for hidden ones. */
 async function filesBelow(folder: string, name: string, depth = 1): Promise<string[]> {
   if (depth > MAX_DEPTH) return [];
-  const entries = await readdir(join(folder, name), { withFileTypes: true }).catch(() => []);
+  const entries = await entriesIn(join(folder, name));
   const below = entries
     .filter((entry) => !entry.name.startsWith("."))
     .map(async (entry) => {

@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { SpinError } from "../errors.js";
 import { toIoError } from "./io-errors.js";
 import { findDuplicateKey } from "./json-keys.js";
+import { isFile, namesIn } from "./presence.js";
 import { lazyFile, openSafetensors, type SafetensorsFile } from "./safetensors.js";
 import { corrupt, type TensorInfo } from "./safetensors-header.js";
 
@@ -73,7 +74,7 @@ async function findVariant(
 
 /** Variants that weights of this name come in. */
 async function presentVariants(folder: string, baseName: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []); // A folder that is missing has none.
+  const names = await namesIn(folder);
   const patterns = [
     /^\.(\w+)\.safetensors$/,
     /^\.safetensors\.index\.(\w+)\.json$/,
@@ -83,13 +84,6 @@ async function presentVariants(folder: string, baseName: string): Promise<string
     .filter((name) => name.startsWith(baseName))
     .flatMap((name) => patterns.map((pattern) => pattern.exec(name.slice(baseName.length))?.[1]));
   return [...new Set(found.filter((variant) => variant !== undefined))].sort((a, b) => (a < b ? -1 : 1));
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isFile(),
-    () => false,
-  );
 }
 
 async function openShards(folder: string, index: string): Promise<SafetensorsFile> {

@@ -1,10 +1,11 @@
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
 import { SpinError } from "../errors.js";
 import { parseConfig, readJsonFile } from "../json-config.js";
 import { saveFolder } from "./atomic-save.js";
 import { readManifest, verifyFolder } from "./manifest.js";
+import { namesIn } from "./presence.js";
 import { openSafetensors } from "./safetensors.js";
 import { writeSafetensors } from "./write-safetensors.js";
 
@@ -55,10 +56,10 @@ export async function saveTrainingState(folder: string, { facts, tensors }: Trai
 
 /** Folders of the states that are kept, the newest first; none where there is no such folder. */
 export async function listTrainingStates(folder: string): Promise<string[]> {
-  const names = await readdir(folder).catch(() => []);
+  const names = await namesIn(folder);
   return names
     .filter((name) => /^step-\d+$/.test(name))
-    .sort()
+    .sort((a, b) => (a < b ? -1 : 1))
     .reverse()
     .map((name) => join(folder, name));
 }

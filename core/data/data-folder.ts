@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { toIoError } from "../checkpoint/io-errors.js";
+import { exists, namesIn } from "../checkpoint/presence.js";
 import { containedPath } from "../contained-path.js";
 import { SpinError } from "../errors.js";
 import { type Dataset, type PreferenceDataset, SPLITS, type Split } from "./dataset.js";
@@ -74,15 +75,19 @@ export class DataFolder {
 
   async #locate(name: string): Promise<string> {
     const path = await containedPath(this.#dataDir, name, { field: "name" });
-    await stat(path).catch(async () => {
-      const there = (await readdir(this.#dataDir).catch(() => [])).filter((entry) => !entry.startsWith("."));
-      const known = there.length === 0 ? "nothing" : there.sort().slice(0, 10).join(", ");
-      throw new SpinError("notFound", `there is no data set "${name}" under ${this.#dataDir}`, {
-        field: "name",
-        remedy: `built in is emoji; in that folder is ${known}`,
-      });
+    if (await exists(path)) return path;
+    const there = (await namesIn(this.#dataDir)).filter((entry) => !entry.startsWith("."));
+    const known =
+      there.length === 0
+        ? "nothing"
+        : there
+            .sort((a, b) => (a < b ? -1 : 1))
+            .slice(0, 10)
+            .join(", ");
+    throw new SpinError("notFound", `there is no data set "${name}" under ${this.#dataDir}`, {
+      field: "name",
+      remedy: `built in is emoji; in that folder is ${known}`,
     });
-    return path;
   }
 
   /** The parquet files of a part, in the folder or in its `data`; undefined where it holds none at all. */
@@ -94,7 +99,7 @@ export class DataFolder {
   ): Promise<PickAPicPart | undefined> {
     if (!(await stat(root)).isDirectory()) return undefined;
     for (const folder of [root, join(root, "data")]) {
-      const names = await readdir(folder).catch(() => []);
+      const names = await namesIn(folder);
       const files = names.filter((file) => file.endsWith(".parquet")).sort((a, b) => (a < b ? -1 : 1));
       if (files.length === 0) continue;
       const shards = shardsOf(files, split);

@@ -1,5 +1,5 @@
-import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { isFile, isFolder } from "../../core/checkpoint/presence.js";
 import { SpinError } from "../../core/errors.js";
 
 /** Files that a scorer's published file does not bring along. */
@@ -44,7 +44,7 @@ export async function findCompanion(companion: Companion, path: string, modelDir
   const folders = [beside, modelDir].flatMap((base) => [base, ...companion.folders.map((name) => join(base, name))]);
   const looked = [...new Set(folders)];
   for (const folder of looked) {
-    const present = await Promise.all(companion.files.map((name) => exists(join(folder, name))));
+    const present = await Promise.all(companion.files.map((name) => isFile(join(folder, name))));
     if (present.every(Boolean)) return folder;
   }
   const what = companion.files.join(" and ");
@@ -55,19 +55,5 @@ export async function findCompanion(companion: Companion, path: string, modelDir
       file: path,
       remedy: `put ${what} of ${companion.source} beside it, or into a folder ${companion.folders[0]} there`,
     },
-  );
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isFile(),
-    () => false,
-  );
-}
-
-function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (entry) => entry.isDirectory(),
-    () => false,
   );
 }

@@ -1,5 +1,6 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { statOf } from "../../core/checkpoint/presence.js";
 import { containedPath } from "../../core/contained-path.js";
 import { SpinError } from "../../core/errors.js";
 import { formOf } from "./forms.js";
@@ -29,7 +30,7 @@ export async function locateScorer(
   field: string,
 ): Promise<ScorerLocation> {
   const full = await containedPath(modelDir, path ?? name, { field });
-  const entry = await stat(full).catch(() => undefined);
+  const entry = await statOf(full);
   if (entry === undefined) {
     throw new SpinError("notFound", `there is no scorer "${name}": ${full} does not exist`, {
       field,

@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { mapImageRewardKey } from "../../core/checkpoint/image-reward-keys.js";
 import { openModelFolder, requireComponent } from "../../core/checkpoint/model-folder.js";
 import { OPEN_CLIP_CONFIG, openOpenClip, openWeightsFile } from "../../core/checkpoint/open-clip.js";
+import { exists } from "../../core/checkpoint/presence.js";
 import type { SafetensorsFile } from "../../core/checkpoint/safetensors.js";
 import { checkTensors, renameTensors } from "../../core/checkpoint/weights.js";
 import { SpinError } from "../../core/errors.js";
@@ -54,7 +54,7 @@ export async function openScorer({ name, path, modelDir }: ScorerLocation): Prom
 async function openClipFolder(folder: string, modelDir: string, formula: ClipFormula): Promise<OpenedScorer> {
   const model = requireComponent(await openModelFolder(folder), "clip");
   // PickScore's processor is that of the model it was tuned from; a folder may come without.
-  const hasOwn = existsSync(join(folder, "vocab.json")) || existsSync(join(folder, "tokenizer.json"));
+  const hasOwn = (await exists(join(folder, "vocab.json"))) || (await exists(join(folder, "tokenizer.json")));
   const vocabulary = hasOwn ? folder : await findCompanion(CLIP_VOCABULARY, folder, modelDir);
   const tokenizer = await loadClipTokenizer(vocabulary);
   requireFit(tokenizer, model, folder);
@@ -73,7 +73,7 @@ async function openHps(path: string, modelDir: string, formula: ClipFormula): Pr
   const tokenizer = await loadClipTokenizer(vocabulary, { isOpenClip: true });
   requireFit(tokenizer, model, path);
   return {
-    sources: { files: [path, ...present(join(dirname(path), OPEN_CLIP_CONFIG)), ...clipFiles(vocabulary)] },
+    sources: { files: [path, ...(await present(join(dirname(path), OPEN_CLIP_CONFIG))), ...clipFiles(vocabulary)] },
     weightBytes: bytesOf(model.weights),
     load: (options) => loadClipScorer(path, model, tokenizer, formula, options),
   };
@@ -84,7 +84,7 @@ const BLIP_CONFIG = "blip_config.json";
 
 async function openImageReward(path: string, modelDir: string): Promise<OpenedScorer> {
   const configFile = join(dirname(path), BLIP_CONFIG);
-  const isDescribed = existsSync(configFile);
+  const isDescribed = await exists(configFile);
   const config = isDescribed ? parseBlipConfig(await readJsonFile(configFile), configFile) : IMAGE_REWARD;
   const weights = renameTensors(await openWeightsFile(path), mapImageRewardKey);
   const shapes = imageRewardShapes(config, scoreHeadLayers(weights, "mlp."));
@@ -93,7 +93,7 @@ async function openImageReward(path: string, modelDir: string): Promise<OpenedSc
   const tokenizer = await loadWordPieceTokenizer(vocabulary);
   requireFit(tokenizer, { config }, path);
   return {
-    sources: { files: [path, ...present(configFile), vocabulary] },
+    sources: { files: [path, ...(await present(configFile)), vocabulary] },
     weightBytes: bytesOf(weights),
     load: (options) => loadImageRewardScorer(config, weights, tokenizer, options),
   };
@@ -133,8 +133,8 @@ function clipFiles(folder: string): string[] {
   return CLIP_VOCABULARY.files.map((name) => join(folder, name));
 }
 
-function present(file: string): string[] {
-  return existsSync(file) ? [file] : [];
+async function present(file: string): Promise<string[]> {
+  return (await exists(file)) ? [file] : [];
 }
 
 /** The files that the tensors lie in. */

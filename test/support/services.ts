@@ -7,18 +7,28 @@ import { type RunningGenerator, startGenerator } from "../../generator/start.js"
 import { TRAINER_SETTINGS } from "../../trainer/config.js";
 import { type RunningTrainer, startTrainer } from "../../trainer/start.js";
 
+/** Below those that systems give to outgoing connections, which might take one between this moment and the service's. */
+const PORTS = { from: 10_000, to: 32_000 };
+const handedOut = new Set<number>();
+
 /** Ports that nothing listens on, for services that must know each other's address before they start. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = servers.map(
-    (server) =>
-      new Promise<number>((resolve) => {
-        server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
-      }),
-  );
-  const found = await Promise.all(ports);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (handedOut.has(port) || !(await isFree(port))) continue;
+    handedOut.add(port);
+    found.push(port);
+  }
   return found;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }
 
 /** Starts a generator on loopback, quiet, with its cache under `folder`. */

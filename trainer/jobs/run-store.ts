@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { saveFile } from "../../core/checkpoint/atomic-file.js";
-import { errorCode, toIoError } from "../../core/checkpoint/io-errors.js";
+import { entriesIn, exists } from "../../core/checkpoint/presence.js";
 import { SpinError } from "../../core/errors.js";
 import { readJsonFile } from "../../core/json-config.js";
 import type { Iteration, Run } from "../../proto/gen/spin/v1/trainer_service.js";
@@ -31,11 +29,11 @@ export class RunStore {
     const store = new RunStore(runsDir);
     for (const runId of await foldersIn(runsDir)) {
       const file = store.#runFile(runId);
-      if (!existsSync(file)) continue; // Something else's folder.
+      if (!(await exists(file))) continue; // Something else's folder.
       store.#runs.set(runId, runFromJson(await readJsonFile(file), file));
       for (const iterationId of await foldersIn(join(runsDir, runId, "iterations"))) {
         const file = store.#iterationFile(runId, iterationId);
-        if (!existsSync(file)) continue; // A crash came before anything was promised.
+        if (!(await exists(file))) continue; // A crash came before anything was promised.
         store.#iterations.set(iterationId, iterationFromJson(await readJsonFile(file), file));
       }
     }
@@ -128,14 +126,8 @@ function stringify(json: unknown): string {
 
 /** Names of the folders in a folder, by their numbers; none where it does not exist. */
 async function foldersIn(folder: string): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const names = entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
-    return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return [];
-    throw toIoError(error, folder, "read");
-  }
+  const names = (await entriesIn(folder)).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []));
+  return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
 }
 
 function missing(what: string, field: string, id: string): never {

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { exists } from "../../checkpoint/presence.js";
 import { SpinError } from "../../errors.js";
 import { parseConfig, readJsonFile } from "../../json-config.js";
 import { pairKey } from "./byte-pairs.js";
@@ -49,7 +49,7 @@ const tokenizerJsonSchema = z.looseObject({
  * @throws SpinError "notFound" for a missing file, "corrupt" or "invalid" for one that is not what it claims to be
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const isWhole = !existsSync(join(folder, "vocab.json")) && existsSync(join(folder, "tokenizer.json"));
+  const isWhole = !(await exists(join(folder, "vocab.json"))) && (await exists(join(folder, "tokenizer.json")));
   const vocabularyFile = join(folder, isWhole ? "tokenizer.json" : "vocab.json");
   const { ids, ranks } = await (isWhole ? readTokenizerJson(vocabularyFile) : readVocabulary(folder, vocabularyFile));
   const config = await readSettings(join(folder, "tokenizer_config.json"));
@@ -98,7 +98,7 @@ function ranksOf(
 }
 
 async function readSettings(file: string): Promise<TokenizerSettings> {
-  return existsSync(file) ? parseConfig(settingsSchema, await readJsonFile(file), file) : {};
+  return (await exists(file)) ? parseConfig(settingsSchema, await readJsonFile(file), file) : {};
 }
 
 async function readMergesText(file: string): Promise<string> {
