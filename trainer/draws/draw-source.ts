@@ -12,6 +12,7 @@ import { Wakeup } from "../wakeup.js";
 import { type Asking, BatchLedger } from "./batch-ledger.js";
 import type { Draws } from "./check-draws.js";
 import type { Generators } from "./generators.js";
+import { Replica } from "./replica.js";
 import { SampleCounts } from "./sample-counts.js";
 
 export interface DrawSourceOptions {
@@ -37,27 +38,12 @@ export interface DrawSourceOptions {
 const SAMPLE = GeneratorServiceService.sampleTrajectories;
 /** Batches asked of one replica at a time: one that it computes, one that waits there, so that it is never idle. */
 const LANES = 2;
-const FIRST_BACKOFF_MS = 250;
-const MAX_BACKOFF_MS = 10_000;
 
 /** A batch that has been read and checked. */
 interface Fetched {
   readonly draws: Draws;
   /** When all of its message was there, in milliseconds since the epoch. */
   readonly arrivedMs: number;
-}
-
-/** A generator as this iteration sees it. */
-interface Replica {
-  readonly channel: RpcChannel;
-  /** Since when it has only failed, in performance.now(); undefined while all is well. */
-  failingSince: number | undefined;
-  backoffMs: number;
-  lastError: SpinError | undefined;
-  /** Refusals that seem to last, since its last success. */
-  refusals: number;
-  /** Whether it is asked nothing more in this iteration. */
-  setAside: boolean;
 }
 
 /**
@@ -128,7 +114,7 @@ export class DrawSource implements AsyncIterable<Draws> {
 
   #countReplicas(): Observation[] {
     const all = [...this.#replicas.values()];
-    const useful = all.filter(({ setAside, failingSince }) => !setAside && failingSince === undefined).length;
+    const useful = all.filter(({ isUseful }) => isUseful).length;
     return [
       { value: useful, attributes: { useful: true } },
       { value: all.length - useful, attributes: { useful: false } },
@@ -140,14 +126,7 @@ export class DrawSource implements AsyncIterable<Draws> {
     const { channels } = this.#options.generators;
     for (const channel of channels) {
       if (this.#replicas.has(channel)) continue;
-      const replica = {
-        channel,
-        failingSince: undefined,
-        backoffMs: FIRST_BACKOFF_MS,
-        lastError: undefined,
-        refusals: 0,
-        setAside: false,
-      };
+      const replica = new Replica(channel);
       this.#replicas.set(channel, replica);
       for (let lane = 0; lane < LANES; lane++) this.#run(this.#pull(replica));
     }
@@ -171,15 +150,13 @@ export class DrawSource implements AsyncIterable<Draws> {
       }
       try {
         const { draws, arrivedMs } = await this.#fetch(asking);
-        if (replica.setAside) {
+        if (replica.isSetAside) {
           this.counts.refuse(this.#batchSize);
           throw replica.lastError!; // By its other lane, meanwhile: nothing of it is believed.
         }
         if (!this.#batches.deliver(asking, draws)) this.counts.refuse(this.#batchSize); // Another was faster.
         recordSpan("take draws", arrivedMs, epochMs(), { links: linksTo(draws.traceparent) });
-        replica.failingSince = undefined;
-        replica.backoffMs = FIRST_BACKOFF_MS;
-        replica.refusals = 0;
+        replica.succeed();
         this.#changed.wake();
       } catch (error) {
         this.#batches.giveUp(asking);
@@ -192,7 +169,7 @@ export class DrawSource implements AsyncIterable<Draws> {
 
   #isAsking(replica: Replica): boolean {
     const isOver = this.#end.signal.aborted || this.#batches.isDone;
-    return !isOver && !replica.setAside && this.#replicas.has(replica.channel);
+    return !isOver && !replica.isSetAside && this.#replicas.has(replica.channel);
   }
 
   async #fetch({ replica, batch, overtaken }: Asking<Replica>): Promise<Fetched> {
@@ -251,21 +228,12 @@ export class DrawSource implements AsyncIterable<Draws> {
 
   /** What a failed call means for its replica; returns when it may be asked again. */
   async #suffer(replica: Replica, error: SpinError): Promise<void> {
-    if (this.#end.signal.aborted || replica.setAside) return;
-    replica.lastError = error;
-    const { retryAfterSeconds } = error.details;
-    if (LASTING.has(error.kind)) replica.refusals += 1;
-    if (error.kind === "exhausted" && retryAfterSeconds !== undefined) {
-      replica.failingSince = undefined; // It is busy, and so it is alive.
-      await this.#pause(retryAfterSeconds * 1000);
-    } else if (replica.refusals > 1) {
-      this.#setAside(replica, error);
-    } else {
-      this.#options.log.warn({ err: error, generator: replica.channel.address }, "generator failed");
-      replica.failingSince ??= performance.now();
-      replica.backoffMs = Math.min(2 * replica.backoffMs, MAX_BACKOFF_MS);
-      await this.#pause(replica.backoffMs);
-    }
+    if (this.#end.signal.aborted || replica.isSetAside) return;
+    const consequence = replica.fail(error);
+    if (consequence === "setAside") return this.#setAside(replica, error);
+    const { waitMs, isBusy } = consequence;
+    if (!isBusy) this.#options.log.warn({ err: error, generator: replica.channel.address }, "generator failed");
+    await this.#pause(waitMs);
   }
 
   async #pause(ms: number): Promise<void> {
@@ -273,11 +241,10 @@ export class DrawSource implements AsyncIterable<Draws> {
   }
 
   #setAside(replica: Replica, error: SpinError): void {
-    replica.setAside = true;
-    replica.lastError = error;
+    replica.setAside(error);
     this.#options.log.error({ err: error, generator: replica.channel.address }, "generator set aside");
     const all = [...this.#replicas.values()];
-    if (all.every(({ setAside }) => setAside)) {
+    if (all.every(({ isSetAside }) => isSetAside)) {
       this.#fail(new SpinError(error.kind, `no generator is of use: ${reasons(all)}`, { cause: error }));
     }
   }
@@ -295,7 +262,7 @@ export class DrawSource implements AsyncIterable<Draws> {
       await this.#pause(Math.min(1000, patienceMs / 4));
       this.#changed.wake(); // Somebody may have become a straggler meanwhile.
       const all = [...this.#replicas.values()];
-      const isLonely = all.every(({ setAside, failingSince }) => setAside || failingSince !== undefined);
+      const isLonely = all.every(({ isUseful }) => !isUseful);
       this.#lonelySince = isLonely ? (this.#lonelySince ?? performance.now()) : undefined;
       if (this.#lonelySince === undefined || performance.now() - this.#lonelySince < patienceMs) continue;
       const message = `no generator has delivered for ${patienceMs / 1000} s: ${reasons(all) || "none is known"}`;
@@ -305,17 +272,6 @@ export class DrawSource implements AsyncIterable<Draws> {
   }
 }
 
-/**
- * Kinds of errors that another attempt would not change: the replica lacks what the spec asks for, or will not have it. One alone may be the
- * way's doing, which changed a byte of the request or of the status.
- */
-const LASTING: ReadonlySet<SpinError["kind"]> = new Set(["invalid", "notFound", "precondition", "exhausted"]);
-
 function reasons(replicas: readonly Replica[]): string {
-  return replicas
-    .map(({ channel: { address }, lastError }) => {
-      const reason = lastError?.message ?? "no answer";
-      return reason.startsWith(address) ? reason : `${address}: ${reason}`; // A lost connection's error names it.
-    })
-    .join("; ");
+  return replicas.map(({ reason }) => reason).join("; ");
 }
