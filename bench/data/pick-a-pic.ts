@@ -37,12 +37,15 @@ export async function writePickAPic(
   folder: string,
   name: string,
   rows: readonly PickAPicRow[],
-  { without = [] as readonly string[], rowGroupSize = 10 } = {},
+  { without = [] as readonly string[], rowGroupSize = 10, numbersForCaptions = false } = {},
 ): Promise<void> {
   const labels = (label: number | undefined) => (label === undefined ? null : label);
+  const captions = numbersForCaptions
+    ? ({ name: "caption", type: "INT32", data: rows.map((_, i) => i) } as const)
+    : ({ name: "caption", type: "STRING", data: rows.map(({ caption }) => caption ?? null), nullable: true } as const);
   const columns = [
     { name: "are_different", type: "BOOLEAN", data: rows.map(() => true) },
-    { name: "caption", type: "STRING", data: rows.map(({ caption }) => caption ?? null), nullable: true },
+    captions,
     { name: "has_label", type: "BOOLEAN", data: rows.map(({ label }) => label !== undefined) },
     { name: "jpg_0", type: "BYTE_ARRAY", data: rows.map(({ jpg_0 }) => jpg_0) },
     { name: "jpg_1", type: "BYTE_ARRAY", data: rows.map(({ jpg_1 }) => jpg_1) },

@@ -83,6 +83,11 @@ describe("parquet files of Pick-a-Pic", () => {
     );
   });
 
+  it("say that captions are numbers where they are", async () => {
+    await writePickAPic(at("pap"), "train.parquet", await numberedRows(2), { numbersForCaptions: true });
+    await expect(open("pap")).rejects.toThrow(/a caption of the type number, expected a text/);
+  });
+
   it("refuse a damaged file by name, and one without a row to use with what became of the rows", async () => {
     await mkdir(at("bad"), { recursive: true });
     await writeFile(at("bad", "train.parquet"), "PAR1 this is no parquet PAR1");

@@ -77,7 +77,7 @@ export async function indexShard(
   const outcomes = captions.map((caption, row): RowOutcome => {
     if (hasLabel?.[row] === false || label0[row] === null || label0[row] === undefined) return "unlabelled";
     const outcome = outcomeOf(label0[row], label1?.[row]);
-    const problem = typeof caption === "string" || caption instanceof Uint8Array ? outcome : "no caption";
+    const problem = captionProblem(caption) ?? outcome;
     if (typeof problem !== "string" || problem === "tie") return outcome as RowOutcome;
     problems.push({ row, problem });
     return "broken";
@@ -124,6 +124,13 @@ export async function indexShard(
 export async function shardStamp(path: string): Promise<{ size: number; mtimeMs: number }> {
   const { size, mtimeMs } = await stat(path);
   return { size, mtimeMs };
+}
+
+function captionProblem(caption: unknown): string | undefined {
+  if (typeof caption === "string" || caption instanceof Uint8Array) return undefined;
+  return caption === null || caption === undefined
+    ? "no caption"
+    : `a caption of the type ${typeof caption}, expected a text`;
 }
 
 /** The winner, `tie`, or what is wrong with the labels. */
