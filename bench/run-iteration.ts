@@ -27,7 +27,7 @@ export interface Trained {
 /** Runs the first iteration of a new run, in the re-noised form, and watches it to its end. @throws Error with its failure */
 export async function runIteration(trainer: RpcChannel, settings: IterationSettings): Promise<Trained> {
   const { model, steps: numSteps, batch, samplingSteps, guidance } = settings;
-  const { createRun, startIteration, watchIteration } = TrainerServiceService;
+  const { createRun } = TrainerServiceService;
   const asked = CreateRunRequest.fromPartial({
     requestId: "bench",
     base: { modelName: model },
@@ -58,15 +58,26 @@ export async function runIteration(trainer: RpcChannel, settings: IterationSetti
     batchSize: batch,
     microBatchSize: batch,
   });
-  const { iteration } = await trainer.call(startIteration, { requestId: "bench", runId, spec });
+  return iterate(trainer, { requestId: "bench", runId, spec });
+}
+
+/** Starts an iteration and watches it to its end. @throws Error with its failure */
+export async function iterate(
+  trainer: RpcChannel,
+  asked: { readonly requestId: string; readonly runId: string; readonly spec: IterationSpec },
+): Promise<Trained> {
+  const { startIteration, watchIteration } = TrainerServiceService;
+  const { iteration } = await trainer.call(startIteration, asked);
   const steps: StepMetrics[] = [];
-  let last: Iteration | undefined;
-  const watched = { iterationId: iteration!.iterationId, afterSequence: 0 };
+  let last = iteration!;
+  const watched = { iterationId: last.iterationId, afterSequence: 0 };
   for await (const { event } of trainer.stream(watchIteration, watched)) {
     if (event?.$case === "step") steps.push(event.value);
     if (event?.$case === "stateChange") last = event.value;
   }
-  if (last?.state !== JobState.JOB_STATE_SUCCEEDED) throw new Error(`the iteration failed: ${last?.failure?.message}`);
+  if (last.state !== JobState.JOB_STATE_SUCCEEDED) {
+    throw new Error(`the iteration ${last.iterationId} failed: ${last.failure?.message ?? "cancelled"}`);
+  }
   const at = ({ seconds, nanos }: { seconds: bigint; nanos: number }) => Number(seconds) + nanos / 1e9;
   return { iteration: last, steps, seconds: at(last.endTime!) - at(last.startTime!) };
 }

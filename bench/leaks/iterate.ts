@@ -1,13 +1,12 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { freePort, startService } from "../../cli/local/services.js";
-import { SpinError } from "../../core/errors.js";
 import { RpcChannel } from "../../core/service/client.js";
-import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { CropKind, SamplerKind, TimestepChoice } from "../../proto/gen/spin/v1/sampling.js";
 import { DataType } from "../../proto/gen/spin/v1/tensor.js";
-import { CreateRunRequest, type Iteration, TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
+import { CreateRunRequest, TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
 import { ErrorReduction, ErrorSpace, IterationSpec } from "../../proto/gen/spin/v1/training.js";
+import { iterate } from "../run-iteration.js";
 import { type ProcessSample, settledSample } from "./process-sample.js";
 
 /** One look at both services after an iteration. */
@@ -57,7 +56,7 @@ const SPEC = IterationSpec.fromPartial({
 
 /**
  * Runs iterations of self-play one after another, in one trainer and one generator, and looks at both after each.
- * @throws SpinError of an iteration that does not succeed
+ * @throws Error of an iteration that does not succeed
  */
 export async function loopIterations({ folder, modelDir, iterations, onLook, signal }: LoopOptions): Promise<Look[]> {
   const [trainerPort, generatorPort] = [await freePort(), await freePort()];
@@ -97,7 +96,7 @@ export async function loopIterations({ folder, modelDir, iterations, onLook, sig
     const { runId } = (await channel.call(TrainerServiceService.createRun, request, { timeoutMs: 120_000 })).run!;
     for (let iteration = 1; iteration <= iterations && !signal?.aborted; iteration++) {
       const begun = performance.now();
-      await iterate(channel, runId, String(iteration));
+      await iterate(channel, { requestId: String(iteration), runId, spec: SPEC });
       const seconds = (performance.now() - begun) / 1000;
       const look = {
         iteration,
@@ -113,15 +112,4 @@ export async function loopIterations({ folder, modelDir, iterations, onLook, sig
     channel.close();
     await Promise.all([trainer.stop(), generator.stop()]);
   }
-}
-
-async function iterate(channel: RpcChannel, runId: string, requestId: string): Promise<void> {
-  const asked = { requestId, runId, spec: SPEC };
-  let last: Iteration = (await channel.call(TrainerServiceService.startIteration, asked)).iteration!;
-  const request = { iterationId: last.iterationId, afterSequence: 0 };
-  for await (const { event } of channel.stream(TrainerServiceService.watchIteration, request)) {
-    if (event?.$case === "stateChange") last = event.value;
-  }
-  if (last.state === JobState.JOB_STATE_SUCCEEDED) return;
-  throw new SpinError("internal", `iteration ${requestId} did not succeed: ${last.failure?.message ?? "cancelled"}`);
 }

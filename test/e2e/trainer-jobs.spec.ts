@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { sleep } from "../../core/service/deadline.js";
-import type { RunningGenerator } from "../../generator/start.js";
 import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { CreateRunRequest, TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
 import { startGeneratorProxy } from "../support/generator-proxy.js";
-import { channelTo, startTestGenerator, startTestTrainer } from "../support/services.js";
-import { useSharedFolder, useTemporaryFolder } from "../support/temporary-folder.js";
-import { writeTinyModel } from "../support/tiny-model.js";
+import { channelTo, startTestTrainer } from "../support/services.js";
+import { useSharedGenerator } from "../support/shared-generator.js";
+import { useTemporaryFolder } from "../support/temporary-folder.js";
 import { createRun, iterate, smallSpec, succeeded, watch } from "../support/trainer-client.js";
 
 /** Iterations as jobs: repeated requests, one at a time, watching, cancelling, stopping. */
@@ -20,14 +18,7 @@ const {
   listRuns,
 } = TrainerServiceService;
 const folder = useTemporaryFolder();
-const shared = useSharedFolder();
-const modelDir = () => join(shared(), "models");
-let generator: RunningGenerator;
-beforeAll(async () => {
-  await writeTinyModel(join(modelDir(), "tiny"));
-  generator = await startTestGenerator(shared(), { modelDir: modelDir() });
-});
-afterAll(() => generator.stop());
+const { modelDir, generator } = useSharedGenerator();
 
 const stopping: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -37,7 +28,7 @@ afterEach(async () => {
 /** A trainer whose generator takes its time over each batch. */
 async function start({ delayMs = 0 } = {}) {
   const slow = { delayMs };
-  const proxy = await startGeneratorProxy(generator, async (batch) => {
+  const proxy = await startGeneratorProxy(generator(), async (batch) => {
     await sleep(slow.delayMs);
     return batch;
   });

@@ -1,6 +1,7 @@
 // npm run test:compose -- [--replicas 3] [--steps 6] [--no-build] [--file FILE]…: the Compose file on a real container engine. An iteration is
 // run twice with the same settings: the second time one replica of the generator is killed and another one paused, for good, in mid-iteration.
-// Both must end with the same digest. Everything is removed in the end.
+// Both must end with the same digest. Everything is removed in the end. With deploy/compose.tls.yaml as a second FILE, SPIN_TLS_CA and
+// SPIN_TOKEN_FILE say what the command line is to show.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -35,11 +36,14 @@ const [program, ...first] =
 const compose = (args, stdio = "inherit") =>
   execFileSync(program, [...first, "-p", PROJECT, ...files, ...args], { cwd: ROOT, env, encoding: "utf8", stdio });
 
-/** Waits until the trainer is healthy, which it is started for once the generators are. */
+const containersOf = (service) => compose(["ps", "--quiet", service], ["ignore", "pipe", "inherit"]).trim().split("\n");
+
+/** Waits until the trainer is healthy, which is started once the generators are; the container's own probe knows of TLS. */
 async function untilHealthy() {
   const end = performance.now() + HEALTHY_MS;
-  while (spawnSync(process.execPath, ["bin/health.mjs", TRAINER], { cwd: ROOT }).status !== 0) {
-    if (performance.now() > end) throw new Error(`${TRAINER} is not healthy after ${HEALTHY_MS / 1000} s`);
+  const [trainer] = containersOf("trainer");
+  while (docker("inspect", "--format", "{{.State.Health.Status}}", trainer).trim() !== "healthy") {
+    if (performance.now() > end) throw new Error(`the trainer is not healthy after ${HEALTHY_MS / 1000} s`);
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
@@ -102,7 +106,7 @@ try {
   checkpoint();
   const undisturbed = await iterate("undisturbed", () => undefined);
   checkpoint();
-  const containers = compose(["ps", "--quiet", "generator"], ["ignore", "pipe", "inherit"]).trim().split("\n");
+  const containers = containersOf("generator");
   if (containers.length !== replicas) throw new Error(`${containers.length} replicas run, expected ${replicas}`);
   let struck = false;
   const disturbed = await iterate("disturbed", (step) => {

@@ -2,27 +2,19 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readManifest, verifyFolder } from "../../core/checkpoint/manifest.js";
 import { sleep } from "../../core/service/deadline.js";
-import type { RunningGenerator } from "../../generator/start.js";
 import { JobState } from "../../proto/gen/spin/v1/common.js";
 import { type Iteration, TrainerServiceService } from "../../proto/gen/spin/v1/trainer_service.js";
 import { changeTensor, type Distort, startGeneratorProxy } from "../support/generator-proxy.js";
-import { channelTo, freePorts, startTestGenerator, startTestTrainer } from "../support/services.js";
-import { useSharedFolder, useTemporaryFolder } from "../support/temporary-folder.js";
-import { writeTinyModel } from "../support/tiny-model.js";
+import { channelTo, freePorts, startTestTrainer } from "../support/services.js";
+import { useSharedGenerator } from "../support/shared-generator.js";
+import { useTemporaryFolder } from "../support/temporary-folder.js";
 import { createRun, iterate, smallSpec, succeeded, watch } from "../support/trainer-client.js";
 import { startTrainerProcess, type TrainerProcess } from "../support/trainer-process.js";
 
 /** What the trainer makes of generators that lie or die, of a full disk, and of its own end. */
 
 const folder = useTemporaryFolder();
-const shared = useSharedFolder();
-const modelDir = () => join(shared(), "models");
-let generator: RunningGenerator;
-beforeAll(async () => {
-  await writeTinyModel(join(modelDir(), "tiny"));
-  generator = await startTestGenerator(shared(), { modelDir: modelDir() });
-});
-afterAll(() => generator.stop());
+const { modelDir, generator } = useSharedGenerator();
 
 const stopping: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -30,7 +22,7 @@ afterEach(async () => {
 });
 
 async function proxyOf(distort: Distort) {
-  const proxy = await startGeneratorProxy(generator, distort);
+  const proxy = await startGeneratorProxy(generator(), distort);
   stopping.push(proxy.stop);
   return proxy;
 }
@@ -96,10 +88,10 @@ test.each<[string, Distort, "spinRenoised" | "sft", string, string, number]>([
 
 test("a generator that dies in the middle changes nothing of the result", async () => {
   const spec = smallSpec("spinRenoised", { numSteps: 6 });
-  const alone = await startTrainer([generator.address]);
+  const alone = await startTrainer([generator().address]);
   const undisturbed = succeeded(await iterate(alone, (await createRun(alone)).runId, "a", spec));
 
-  const dying = await startGeneratorProxy(generator, (batch) => batch);
+  const dying = await startGeneratorProxy(generator(), (batch) => batch);
   const steady = await proxyOf(async (batch) => {
     await sleep(100);
     return batch;
@@ -134,12 +126,12 @@ async function end({ channel, process, exit }: TrainerProcess): Promise<void> {
 }
 
 test("a full disk fails the iteration and leaves nothing behind; checkpoints from before stay whole", async () => {
-  const channel = await startTrainer([generator.address]);
+  const channel = await startTrainer([generator().address]);
   const before = await createRun(channel);
   const first = succeeded(await iterate(channel, before.runId, "a", smallSpec("sft")));
   for (const stop of stopping.splice(0).reverse()) await stop();
 
-  const full = { modelDir: modelDir(), generators: [generator.address], maxFileKiB: 100 };
+  const full = { modelDir: modelDir(), generators: [generator().address], maxFileKiB: 100 };
   const trainer = await startTrainerProcess(folder(), full);
   stopping.push(() => end(trainer));
   const { runId, base } = await createRun(trainer.channel, "other");
@@ -155,14 +147,14 @@ test("a full disk fails the iteration and leaves nothing behind; checkpoints fro
 });
 
 test("a signal stops the process in order", async () => {
-  const trainer = await startTrainerProcess(folder(), { modelDir: modelDir(), generators: [generator.address] });
+  const trainer = await startTrainerProcess(folder(), { modelDir: modelDir(), generators: [generator().address] });
   trainer.process.kill("SIGTERM");
   expect(await trainer.exit).toBe(0);
   trainer.channel.close();
 });
 
 test("a checkpoint with one flipped bit is no beginning for the next iteration, which says what differs", async () => {
-  const channel = await startTrainer([generator.address]);
+  const channel = await startTrainer([generator().address]);
   const { runId } = await createRun(channel);
   const digest = succeeded(await iterate(channel, runId, "a", smallSpec("sft")));
   const checkpoint = join(folder(), "runs", runId, "checkpoints", digest.slice("sha256:".length));

@@ -1,10 +1,8 @@
 import { spawn } from "node:child_process";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { RunningGenerator } from "../../generator/start.js";
-import { freePorts, startTestGenerator } from "../support/services.js";
-import { useSharedFolder, useTemporaryFolder } from "../support/temporary-folder.js";
-import { writeTinyModel } from "../support/tiny-model.js";
+import { freePorts } from "../support/services.js";
+import { useSharedGenerator } from "../support/shared-generator.js";
+import { useTemporaryFolder } from "../support/temporary-folder.js";
 import { startTrainerProcess, type TrainerProcess } from "../support/trainer-process.js";
 import { until } from "../support/until.js";
 
@@ -12,14 +10,7 @@ import { until } from "../support/until.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const folder = useTemporaryFolder();
-const shared = useSharedFolder();
-const modelDir = () => join(shared(), "models");
-let generator: RunningGenerator;
-beforeAll(async () => {
-  await writeTinyModel(join(modelDir(), "tiny"));
-  generator = await startTestGenerator(shared(), { modelDir: modelDir() });
-});
-afterAll(() => generator.stop());
+const { modelDir, generator } = useSharedGenerator();
 
 const ending: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -30,7 +21,7 @@ async function startTrainer(port: number): Promise<TrainerProcess> {
   const env = { TRAINING_STATE_INTERVAL: "2" };
   const trainer = await startTrainerProcess(folder(), {
     modelDir: modelDir(),
-    generators: [generator.address],
+    generators: [generator().address],
     port,
     env,
   });
