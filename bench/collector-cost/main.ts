@@ -1,12 +1,12 @@
 import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { wholeNumber } from "../../cli/options.js";
 import { formatSeconds } from "../../cli/progress.js";
 import { PROJECT_ROOT } from "../../core/project-root.js";
 import { RpcChannel } from "../../core/service/client.js";
-import { processorSeconds } from "../compare/process-time.js";
+import { mainThreadSeconds } from "../compare/process-time.js";
 import { runIteration } from "../run-iteration.js";
 import { runTool } from "../run-tool.js";
 import { startFleet } from "../service-fleet.js";
@@ -18,6 +18,7 @@ interface Options {
   readonly steps: number;
   readonly batch: number;
   readonly samplingSteps: number;
+  readonly only: readonly Situation[];
   readonly record?: string;
   readonly json?: boolean;
 }
@@ -32,6 +33,7 @@ const program = new Command("collector-cost")
   .option("--steps <count>", "optimiser steps of the iteration", count, 12)
   .option("--batch <count>", "samples of a step", count, 8)
   .option("--sampling-steps <count>", "of the sampler", count, 5)
+  .addOption(new Option("--only <situation...>", "beside none").choices(SITUATIONS).default([], "all"))
   .option("--record <file>", "add each measurement to this file of JSON lines, whose earlier ones count too")
   .option("--json", "print one line of JSON")
   .action(measureAll);
@@ -40,12 +42,15 @@ await runTool(program);
 async function measureAll(options: Options): Promise<void> {
   const all = options.record === undefined ? [] : await recorded(options.record);
   const before = Math.max(0, ...all.map(({ round }) => round));
-  const total = options.rounds * SITUATIONS.length;
+  const situations = SITUATIONS.filter(
+    (one) => options.only.length === 0 || one === "none" || options.only.includes(one),
+  );
+  const total = options.rounds * situations.length;
   const start = performance.now();
   for (let i = 0; i < total; i++) {
-    const round = before + 1 + Math.floor(i / SITUATIONS.length);
+    const round = before + 1 + Math.floor(i / situations.length);
     // Each round begins with another one, so that none has the same neighbours always.
-    const situation = SITUATIONS[(i + round) % SITUATIONS.length]!;
+    const situation = situations[(i + round) % situations.length]!;
     const measured = await measure(round, situation, options);
     all.push(measured);
     if (options.record !== undefined) await appendFile(options.record, `${JSON.stringify(measured)}\n`);
@@ -60,21 +65,22 @@ async function measureAll(options: Options): Promise<void> {
 /** One iteration of new services. */
 async function measure(round: number, situation: Situation, options: Options): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), "spin-collector-cost-"));
-  const collector = situation === "none" ? undefined : await startFakeCollector(situation);
+  const hasNone = situation === "none" || situation === "again";
+  const collector = hasNone ? undefined : await startFakeCollector(situation);
   const environment: Record<string, string> =
     collector === undefined ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
   const modelDir = join(PROJECT_ROOT, "demo");
   try {
     const fleet = await startFleet({ folder, modelDir, generators: 1, hasTrainer: true, environment });
     const pids = [fleet.trainer!, ...fleet.generators].map(({ pid }) => pid);
-    const computed = async () => (await Promise.all(pids.map(processorSeconds))).reduce((sum, one) => sum + one, 0);
+    const worked = async () => (await Promise.all(pids.map(mainThreadSeconds))).reduce((sum, one) => sum + one, 0);
     const trainer = new RpcChannel(fleet.trainerAddress);
     try {
-      const before = await computed();
+      const before = await worked();
       const { iteration, seconds } = await runIteration(trainer, { model: "base", guidance: 2, ...options });
-      const spent = (await computed()) - before;
+      const loopSeconds = (await worked()) - before;
       const requests = collector?.requests ?? 0;
-      return { round, situation, seconds, processorSeconds: spent, digest: iteration.checkpointDigest, requests };
+      return { round, situation, seconds, loopSeconds, digest: iteration.checkpointDigest, requests };
     } finally {
       trainer.close();
       await fleet.stop();

@@ -4,7 +4,7 @@ const one = (round: number, situation: Measured["situation"], seconds: number, d
   round,
   situation,
   seconds,
-  processorSeconds: 2 * seconds,
+  loopSeconds: situation === "none" ? 1 : 1.1,
   digest,
   requests: situation === "none" ? 0 : 5,
 });
@@ -21,7 +21,7 @@ test("a situation is set beside none of the same round, so that a machine that g
   expect(slow!.ratio).toBeCloseTo(1.05);
   expect(slow!.range.map((value) => Number(value.toFixed(3)))).toEqual([1, 1.1]);
   expect(formatCosts(3, costs(all))).toContain(
-    "| slow | 11.00 | 1.050 (1.000 to 1.100) | 1.050 (1.000 to 1.100) | 5 | the same |",
+    "| slow | 11.00 | 1.050 (1.000 to 1.100) | 1.00 % (0.50 % to 1.00 %) | 5 | the same |",
   );
 });
 

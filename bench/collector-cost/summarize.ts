@@ -1,10 +1,13 @@
 import { median } from "../../cli/bench/benchmark.js";
 import type { CollectorMode } from "./fake-collector.js";
 
-/** How an iteration's services were told of a collector: not at all, or of one that behaves so. */
-export type Situation = "none" | CollectorMode;
+/**
+ * How an iteration's services were told of a collector: not at all, or of one that behaves so. "again" is "none" once more: how far apart equal
+ * iterations are.
+ */
+export type Situation = "none" | "again" | CollectorMode;
 
-export const SITUATIONS: readonly Situation[] = ["none", "takes", "stopped", "refuses", "slow", "resets"];
+export const SITUATIONS = ["none", "again", "takes", "stopped", "refuses", "slow", "resets"] as const;
 
 /** One iteration. */
 export interface Measured {
@@ -12,8 +15,8 @@ export interface Measured {
   readonly situation: Situation;
   /** From the iteration's start to its end. */
   readonly seconds: number;
-  /** That trainer and generator computed meanwhile, on all cores. */
-  readonly processorSeconds: number;
+  /** That the event loops of trainer and generator were at work meanwhile: whatever telemetry does, it does there. */
+  readonly loopSeconds: number;
   /** Of the weights that came out. */
   readonly digest: string;
   /** Requests that reached the collector. */
@@ -28,8 +31,9 @@ export interface Cost {
   readonly ratio: number;
   /** Smallest and largest of these. */
   readonly range: readonly [number, number];
-  readonly processorRatio: number;
-  readonly processorRange: readonly [number, number];
+  /** Median over rounds of what the event loops worked more than with "none" in the same round, beside the time of that iteration. */
+  readonly loopShare: number;
+  readonly loopRange: readonly [number, number];
   readonly requests: number;
   /** Whether every iteration ended in the weights that those without a collector ended in. */
   readonly isSame: boolean;
@@ -43,14 +47,14 @@ export function costs(all: readonly Measured[]): Cost[] {
     const own = all.filter((one) => one.situation === situation && base.has(one.round));
     if (own.length === 0) return [];
     const ratios = own.map((one) => one.seconds / base.get(one.round)!.seconds);
-    const processor = own.map((one) => one.processorSeconds / base.get(one.round)!.processorSeconds);
+    const loop = own.map((one) => (one.loopSeconds - base.get(one.round)!.loopSeconds) / base.get(one.round)!.seconds);
     return {
       situation,
       seconds: median(own.map(({ seconds }) => seconds)),
       ratio: median(ratios),
       range: [Math.min(...ratios), Math.max(...ratios)] as const,
-      processorRatio: median(processor),
-      processorRange: [Math.min(...processor), Math.max(...processor)] as const,
+      loopShare: median(loop),
+      loopRange: [Math.min(...loop), Math.max(...loop)] as const,
       requests: median(own.map(({ requests }) => requests)),
       isSame: digests.size === 1 && own.every(({ digest }) => digests.has(digest)),
     };
@@ -60,12 +64,13 @@ export function costs(all: readonly Measured[]): Cost[] {
 /** As Markdown. */
 export function formatCosts(rounds: number, all: readonly Cost[]): string {
   const three = (value: number) => value.toFixed(3);
-  const rows = all.map(({ situation, seconds, ratio, range, processorRatio, processorRange, requests, isSame }) => {
+  const percent = (value: number) => `${(100 * value).toFixed(2)} %`;
+  const rows = all.map(({ situation, seconds, ratio, range, loopShare, loopRange, requests, isSame }) => {
     const cells = [
       situation,
       seconds.toFixed(2),
       `${three(ratio)} (${range.map(three).join(" to ")})`,
-      `${three(processorRatio)} (${processorRange.map(three).join(" to ")})`,
+      `${percent(loopShare)} (${loopRange.map(percent).join(" to ")})`,
       Math.round(requests),
       isSame ? "the same" : "OTHER",
     ];
@@ -74,7 +79,7 @@ export function formatCosts(rounds: number, all: readonly Cost[]): string {
   return [
     `Medians of ${rounds} rounds; in brackets the smallest and the largest.`,
     "",
-    "| collector | s | time beside none | processor time beside none | requests | weights |",
+    "| collector | s | time beside none | more work of the event loops, of that time | requests | weights |",
     "|---|---|---|---|---|---|",
     ...rows,
   ].join("\n");

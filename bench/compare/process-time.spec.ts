@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { processorSeconds } from "./process-time.js";
+import { mainThreadSeconds, processorSeconds } from "./process-time.js";
 
 test("a process that computes takes time, one that sleeps does not", async () => {
   const spin = "const end = performance.now() + 1000; while (performance.now() < end); setInterval(() => {}, 1e6)";
@@ -19,5 +19,17 @@ test("a process that computes takes time, one that sleeps does not", async () =>
   } finally {
     busy.kill();
     lazy.kill();
+  }
+}, 60_000);
+
+test("what another thread of a process computes is not its main thread's", async () => {
+  const spin = "const end = performance.now() + 1000; while (performance.now() < end);";
+  const code = `new (require("node:worker_threads").Worker)(${JSON.stringify(spin)}, { eval: true }); setInterval(() => {}, 1e6)`;
+  const child = spawn(process.execPath, ["-e", code]);
+  try {
+    while ((await processorSeconds(child.pid!)) < 0.8) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await mainThreadSeconds(child.pid!)).toBeLessThan(0.4);
+  } finally {
+    child.kill();
   }
 }, 60_000);

@@ -13,6 +13,7 @@ interface EvaluateOptions extends Omit<EvaluateSettings, "scorer"> {
   readonly report?: string;
   readonly table?: string;
   readonly name?: string;
+  readonly patience: number;
   readonly json?: boolean;
 }
 
@@ -26,8 +27,9 @@ Examples:
 
 Scorers' names say what they are: pickscore, hps, imagereward, aesthetic, clipscore; docs/scorers.md tells which files they take.
 Every checkpoint gets the same prompts and the same noise. Win rates are over --baseline, with a paired bootstrap's 95 % interval.
-Ctrl-C ends the watching, not the evaluation: the same command finds it again. One that failed goes on behind the pictures that
-were scored.`;
+Ctrl-C ends the watching, not the evaluation: the same command finds it again. An evaluator that is restarted is waited for
+(--patience). One that failed goes on behind the pictures that were
+scored.`;
 
 function tableFile(text: string): string {
   if (/\.(parquet|jsonl)$/.test(text)) return text;
@@ -67,13 +69,15 @@ export function evaluateCommand(): Command {
     .option("--report <file>", "write the HTML report there")
     .option("--table <file>", "write the scores picture by picture: a .parquet or .jsonl file", tableFile)
     .option("--name <name>", "what the evaluation is known by; default: made from its settings", jobName)
+    .option("--patience <seconds>", "how long an evaluator that is gone is waited for", wholeNumber(0, 31_536_000), 600)
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async ({ evaluator, scorer = [], scorers = [], report, table, name, json, ...rest }: EvaluateOptions) => {
+    .action(async (options: EvaluateOptions) => {
+      const { evaluator, scorer = [], scorers = [], report, table, name, patience, json, ...rest } = options;
       const { evaluateAndReport, formatOutcome } = await import("./evaluate.js");
       const named = [...scorer, ...scorers];
       const settings = { ...rest, scorer: named.length === 0 ? ["scorer"] : named };
-      const plan = { evaluator, name: name ?? nameOf("evaluation", settings), settings, report, table };
+      const plan = { evaluator, name: name ?? nameOf("evaluation", settings), settings, patience, report, table };
       const outcome = await evaluateAndReport(plan);
       process.stdout.write(json ? `${JSON.stringify(outcome)}\n` : formatOutcome(outcome));
     });

@@ -13,6 +13,7 @@ import { Progress } from "../progress.js";
 import { withService } from "../remote/connect.js";
 import { untilInterrupted } from "../remote/interrupt.js";
 import { requireSuccess } from "../remote/jobs.js";
+import { Patience } from "../remote/patience.js";
 import { fetchReport } from "../report/write-report.js";
 import { toEvaluationSpec } from "./evaluation-spec.js";
 import { fetchTable, writeTable } from "./picture-table.js";
@@ -24,6 +25,8 @@ export interface EvaluationPlan {
   /** What the evaluation is known by; the same name finds it again. */
   readonly name: string;
   readonly settings: EvaluateSettings;
+  /** How long an evaluator that is gone is waited for, in seconds. */
+  readonly patience: number;
   /** Drawn in the report. */
   readonly curves?: readonly TrainingCurve[];
   /** Told in the report. */
@@ -50,10 +53,10 @@ export interface EvaluationOutcome {
 
 /** Evaluates checkpoints, with progress on standard error, and fetches the report where one is wanted. */
 export async function evaluateAndReport(plan: EvaluationPlan): Promise<EvaluationOutcome> {
-  const { evaluator, name, settings, curves = [], estimate, report, table } = plan;
+  const { evaluator, name, settings, patience, curves = [], estimate, report, table } = plan;
   return withService(evaluator, async (service) => {
     const evaluation = await untilInterrupted(`the evaluation ${name}`, (signal) =>
-      evaluate(service, name, settings, signal),
+      evaluate(service, name, settings, { patience, signal }),
     );
     const { evaluationId, computeFingerprint: fingerprint } = evaluation;
     if (report !== undefined) {
@@ -74,20 +77,26 @@ export function formatOutcome({ checkpoints, real, report, table }: EvaluationOu
   return `${renderTable(checkpoints, real, checkpoints[0]!.name)}\n${files.join("")}`;
 }
 
-/** Starts the evaluation, or finds it, and follows it to its end. */
+/** Starts the evaluation, or finds it, and follows it to its end, however often the evaluator is restarted. */
 async function evaluate(
   evaluator: RpcChannel,
   name: string,
   settings: EvaluateSettings,
-  signal: AbortSignal,
+  { patience: seconds, signal }: { readonly patience: number; readonly signal: AbortSignal },
 ): Promise<Evaluation> {
+  const { startEvaluation, watchEvaluation } = EvaluatorServiceService;
   const request = { requestId: name, spec: toEvaluationSpec(settings), resume: true };
-  const started = (await evaluator.call(EvaluatorServiceService.startEvaluation, request, { signal })).evaluation!;
-  const watch = { evaluationId: started.evaluationId, afterSequence: 0 };
+  const patience = new Patience(evaluator, {
+    seconds,
+    signal,
+    onLine: (line) => process.stderr.write(`${line}\n`),
+  });
+  let last = (await patience.around(() => evaluator.call(startEvaluation, request, { signal }))).evaluation!;
+  const watch = { evaluationId: last.evaluationId, afterSequence: 0 }; // A new process numbers its events anew.
   const progress = new Progress("evaluating");
-  let last = started;
-  try {
-    for await (const { event } of evaluator.stream(EvaluatorServiceService.watchEvaluation, watch, { signal })) {
+  const follow = async () => {
+    for await (const { event } of evaluator.stream(watchEvaluation, watch, { signal })) {
+      patience.answered();
       if (event?.$case === "progress") {
         progress.update(event.value.allImagesDone, event.value.allImagesTotal);
       } else if (event?.$case === "stateChange") {
@@ -95,6 +104,9 @@ async function evaluate(
         last = event.value;
       }
     }
+  };
+  try {
+    await patience.around(follow);
   } finally {
     progress.end();
   }

@@ -12,6 +12,7 @@ import { iterationsOf } from "../recipe/iterations.js";
 import type { Recipe } from "../recipe/recipe-schema.js";
 import { keepEstimate } from "./accuracy.js";
 import { countIteration, type IterationCounts } from "./counts.js";
+import { iterationSeconds } from "./duration.js";
 import { type OpenedModel, type ProbeResult, probe } from "./probe.js";
 
 export interface PlanSettings {
@@ -77,7 +78,7 @@ export async function plan(recipe: Recipe, settings: PlanSettings): Promise<Plan
       const key = `${counts.samplingRun} ${counts.microBatch} ${counts.sides}`;
       const measured = probes.get(key) ?? (await probe(folder, opened, counts, threads));
       probes.set(key, measured);
-      timed.push({ ...counts, seconds: secondsOf(counts, measured, timed.length === 0 ? size : 0) });
+      timed.push({ ...counts, seconds: iterationSeconds(counts, measured, timed.length === 0 ? size : 0) });
     }
     const seconds = settings.probe ? timed.reduce((sum, one) => sum + one.seconds!, 0) : undefined;
     if (seconds !== undefined) await keepEstimate(recipe, settings.stateDir, seconds);
@@ -95,18 +96,6 @@ export async function plan(recipe: Recipe, settings: PlanSettings): Promise<Plan
   } finally {
     await opened.pipeline.release();
   }
-}
-
-/**
- * Sampling ahead of training, an iteration takes as long as the slower of the two, after the first batch; a picture is encoded once.
- * @param size items of the data set that are not encoded yet
- */
-function secondsOf(counts: IterationCounts, measured: ProbeResult, size: number | undefined): number {
-  const encoded = Math.min(counts.samples, size ?? counts.samples) * measured.encode;
-  const generating = (counts.generatorEvaluations / counts.samplingRun) * measured.unetRun + encoded;
-  const training = counts.microBatches * measured.microBatch;
-  const firstBatch = generating / counts.steps;
-  return measured.setup + firstBatch + Math.max(generating, training);
 }
 
 function savedBy({ steps, checkpointInterval }: { steps: number; checkpointInterval: number }): number {
@@ -165,9 +154,10 @@ export function formatPlan(plan: Plan): string {
   }
   if (plan.evaluation_evaluations > 0) lines.push(`evaluation: ${plan.evaluation_evaluations} UNet evaluations`);
   if (measured !== undefined) {
+    const { unetRun, microBatch } = measured;
     lines.push(
       `memory: about ${formatBytes(measured.generatorBytes)} in the generator, ${formatBytes(measured.trainerBytes)} in the trainer`,
-      `measured with ${plan.threads} thread${plan.threads === 1 ? "" : "s"} each: ${(1000 * measured.unetRun).toFixed(0)} ms a run of the UNet, ${(1000 * measured.microBatch).toFixed(0)} ms a micro-batch`,
+      `measured with ${plan.threads} thread${plan.threads === 1 ? "" : "s"} each: ${(1000 * unetRun.together).toFixed(0)} ms a run of the UNet, ${(1000 * microBatch.together).toFixed(0)} ms a micro-batch; each alone ${(1000 * unetRun.alone).toFixed(0)} and ${(1000 * microBatch.alone).toFixed(0)} ms`,
       `training takes about ${formatSeconds(plan.training_seconds!)}`,
     );
   }

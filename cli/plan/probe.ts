@@ -9,12 +9,18 @@ import type { IterationCounts, ModelSizes } from "./counts.js";
 
 const PROGRAM = join(PROJECT_ROOT, "bin/spin-diffusion.mjs");
 
+/** Seconds of something: while the other service computes too, and while it does not. */
+export interface Pace {
+  readonly together: number;
+  readonly alone: number;
+}
+
 /** How fast a model runs on this machine. */
 export interface ProbeResult {
-  /** Seconds of one run of the generator's UNet, over `samplingRun` pictures. */
-  readonly unetRun: number;
-  /** Seconds of one micro-batch in the trainer, update included. */
-  readonly microBatch: number;
+  /** One run of the generator's UNet, over `samplingRun` pictures. */
+  readonly unetRun: Pace;
+  /** One micro-batch in the trainer, update included. */
+  readonly microBatch: Pace;
   /** Seconds until trainer and generator compute: reading weights, compiling graphs. */
   readonly setup: number;
   /** Seconds to encode one picture and one caption. */
@@ -36,7 +42,7 @@ export interface OpenedModel extends ModelSizes {
 
 /**
  * Measures both services' work at the same time, each in a process of its own with the threads that it will have: what they take from each other
- * is in the figures. Then encodes one picture and one caption.
+ * is in the figures. Then each alone, and one picture and one caption to encode.
  */
 export async function probe(
   folder: string,
@@ -54,20 +60,13 @@ export async function probe(
     "--latents",
     String(latent[1]),
   ];
-  const [unet, step] = await Promise.all([
-    bench(["unet", ...common, "--batch", String(samplingRun), "--repeats", "6"]),
-    // One side alone is as much work as half as many pairs.
-    bench([
-      "step",
-      ...common,
-      "--batch",
-      String(Math.ceil((microBatch * sides) / 2)),
-      "--reference",
-      "given",
-      "--repeats",
-      "3",
-    ]),
-  ]);
+  const sample = () => bench(["unet", ...common, "--batch", String(samplingRun), "--repeats", "6"]);
+  // One side alone is as much work as half as many pairs.
+  const pairs = String(Math.ceil((microBatch * sides) / 2));
+  const train = () => bench(["step", ...common, "--batch", pairs, "--reference", "given", "--repeats", "3"]);
+  const [unet, step] = await Promise.all([sample(), train()]);
+  const unetAlone = await sample();
+  const stepAlone = await train();
   const side = resolution;
   const pixels = { shape: [1, 3, side, side], data: new Float32Array(3 * side * side) };
   await pipeline.encodePrompts(["warm up"]);
@@ -75,8 +74,8 @@ export async function probe(
   await pipeline.encodeImages(pixels);
   await pipeline.encodePrompts(["a caption"]);
   return {
-    unetRun: unet.ms / 1000,
-    microBatch: step.ms / 1000,
+    unetRun: { together: unet.ms / 1000, alone: unetAlone.ms / 1000 },
+    microBatch: { together: step.ms / 1000, alone: stepAlone.ms / 1000 },
     setup: Math.max(unet.setup_ms, step.setup_ms) / 1000,
     encode: (performance.now() - started) / 1000,
     generatorBytes: unet.peak_rss_mb * 2 ** 20,

@@ -20,7 +20,7 @@ function scoring(score: (step: number) => number) {
 test("every checkpoint is scored, in evaluations of at most 64, and the best comes first", async () => {
   const { asked, evaluate } = scoring((step) => -Math.abs(step - 70));
   const all = Array.from({ length: 130 }, (_, i) => checkpoint(i + 1));
-  const ranked = await rankCheckpoints("address", "name", all, JUDGING, evaluate);
+  const ranked = await rankCheckpoints({ evaluator: "address", name: "name", patience: 1 }, all, JUDGING, evaluate);
   expect(asked.map((labels) => labels.length)).toEqual([64, 64, 2]);
   expect(ranked).toHaveLength(130);
   expect(ranked.slice(0, 3).map(({ steps }) => steps)).toEqual([70, 69, 71]);
@@ -28,6 +28,11 @@ test("every checkpoint is scored, in evaluations of at most 64, and the best com
 
 test("of equals the one with fewer steps comes first", async () => {
   const { evaluate } = scoring(() => 1);
-  const ranked = await rankCheckpoints("a", "n", [checkpoint(9), checkpoint(3)], JUDGING, evaluate);
+  const ranked = await rankCheckpoints(
+    { evaluator: "a", name: "n", patience: 1 },
+    [checkpoint(9), checkpoint(3)],
+    JUDGING,
+    evaluate,
+  );
   expect(ranked.map(({ steps }) => steps)).toEqual([3, 9]);
 });

@@ -1,4 +1,4 @@
-import { type EvaluationOutcome, evaluateAndReport } from "../evaluate/evaluate.js";
+import { type EvaluationOutcome, type EvaluationPlan, evaluateAndReport } from "../evaluate/evaluate.js";
 import type { EvaluateSettings } from "../evaluate/settings.js";
 import type { RunCheckpoint } from "../run/run-iterations.js";
 import type { Judging } from "./recipe-schema.js";
@@ -16,16 +16,15 @@ export interface Candidate extends RunCheckpoint {
  * steps.
  */
 export async function rankCheckpoints(
-  evaluator: string,
-  name: string,
+  { evaluator, name, patience }: Pick<EvaluationPlan, "evaluator" | "name" | "patience">,
   checkpoints: readonly RunCheckpoint[],
   judging: Judging,
-  evaluate: (plan: Parameters<typeof evaluateAndReport>[0]) => Promise<EvaluationOutcome> = evaluateAndReport,
+  evaluate: (plan: EvaluationPlan) => Promise<EvaluationOutcome> = evaluateAndReport,
 ): Promise<Candidate[]> {
   const candidates: Candidate[] = [];
   for (let start = 0; start < checkpoints.length; start += MOST_CHECKPOINTS) {
     const part = checkpoints.slice(start, start + MOST_CHECKPOINTS);
-    const plan = { evaluator, name: `${name}.select-${start}`, settings: evaluateSettings(part, judging) };
+    const plan = { evaluator, name: `${name}.select-${start}`, patience, settings: evaluateSettings(part, judging) };
     const { checkpoints: rows } = await evaluate(plan);
     for (const checkpoint of part) {
       const row = rows.find((one) => one.name === checkpoint.label)!;

@@ -58,7 +58,8 @@ export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
   });
   const folder = join(stateDir, "recipes", name);
 
-  const candidates = recipe.select && (await rankCheckpoints(evaluator, name, finished.saved, recipe.select));
+  const candidates =
+    recipe.select && (await rankCheckpoints({ evaluator, name, patience }, finished.saved, recipe.select));
   for (const { label, score } of candidates ?? []) onLine(`candidate ${label}: ${score.toFixed(4)}`);
   const chosen = candidates?.[0];
   if (chosen !== undefined) onLine(`chosen: ${chosen.label} of ${candidates!.length}, ${chosen.digest}`);
@@ -68,6 +69,7 @@ export async function runRecipe(options: RecipeRun): Promise<RecipeOutcome> {
     recipe.evaluation &&
     (await evaluateAndReport({
       evaluator,
+      patience,
       name: `${name}.${finished.checkpoints.length - 1}`,
       settings: evaluateSettings(compared(finished, chosen), recipe.evaluation),
       curves: finished.curves,

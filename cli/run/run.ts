@@ -34,7 +34,8 @@ export async function run(
       runIterations(service, jobOf(settings), { name, signal, patience, onLine: (line) => output.write(`${line}\n`) }),
     ),
   );
-  const evaluated = evaluation && (await evaluateAndReport(evaluationOf(finished, settings, name, evaluation)));
+  const evaluated =
+    evaluation && (await evaluateAndReport({ ...evaluationOf(finished, settings, name, evaluation), patience }));
   if (asJson) process.stdout.write(`${JSON.stringify({ name, ...outcomeJson(finished), evaluation: evaluated })}\n`);
   else if (evaluated !== undefined) process.stdout.write(formatOutcome(evaluated));
 }
@@ -45,7 +46,7 @@ function evaluationOf(
   { dataset, samplingSteps, guidance }: RunSettings,
   name: string,
   { evaluator, scorer, maxPrompts, report }: NonNullable<RunPlan["evaluation"]>,
-): EvaluationPlan {
+): Omit<EvaluationPlan, "patience"> {
   const settings: EvaluateSettings = {
     checkpoint: checkpoints.map(({ label, digest, steps }) => ({
       label,

@@ -30,7 +30,8 @@ beforeAll(async () => {
   await writeTinyModel(join(modelDir(), "tiny"), { unet: ONE_LEVEL });
   const { journal, seconds } = await faultyRun(join(folder(), "undisturbed"), modelDir(), []);
   undisturbed = undisturbedOf(journal.clients.get("driver")!);
-  undisturbedSeconds = seconds;
+  // What a fault costs is measured against a run that finds everything as warm as those after it do.
+  undisturbedSeconds = isAlone ? (await faultyRun(join(folder(), "again"), modelDir(), [])).seconds : seconds;
   expect(violations(journal, undisturbed)).toEqual([]);
   expect(journal.samples.length).toBeGreaterThan(0);
   const running: Promise<unknown>[] = Array.from({ length: lanes }, () => Promise.resolve());
