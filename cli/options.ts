@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 
 /** Reads a whole number from `min` to `max`, for commander's options. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
@@ -35,4 +35,11 @@ export function collect<T>(read: (text: string) => T): (text: string, previous?:
 /** `--model-dir` for `modelDir`. */
 export function flagOf(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** How long a service that is gone is waited for. @param service as "a trainer" */
+export function patienceOption(service: string): Option {
+  return new Option("--patience <seconds>", `how long ${service} that is gone is waited for`)
+    .argParser(wholeNumber(0, 31_536_000))
+    .default(600);
 }

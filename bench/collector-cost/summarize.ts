@@ -1,13 +1,11 @@
 import { median } from "../../cli/bench/benchmark.js";
-import type { CollectorMode } from "./fake-collector.js";
 
 /**
  * How an iteration's services were told of a collector: not at all, or of one that behaves so. "again" is "none" once more: how far apart equal
  * iterations are.
  */
-export type Situation = "none" | "again" | CollectorMode;
-
 export const SITUATIONS = ["none", "again", "takes", "stopped", "refuses", "slow", "resets"] as const;
+export type Situation = (typeof SITUATIONS)[number];
 
 /** One iteration. */
 export interface Measured {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { SAMPLER_NAMES } from "../../core/diffusion/pipeline-sampler.js";
 import { SPACINGS } from "../../core/diffusion/timestep-spacing.js";
-import { collect, decimal, wholeNumber } from "../options.js";
+import { collect, decimal, patienceOption, wholeNumber } from "../options.js";
 import { jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { evaluatedCheckpoint, listOfScorers, seeds } from "./evaluation-spec.js";
 import type { EvaluateSettings } from "./settings.js";
@@ -28,8 +28,7 @@ Examples:
 Scorers' names say what they are: pickscore, hps, imagereward, aesthetic, clipscore; docs/scorers.md tells which files they take.
 Every checkpoint gets the same prompts and the same noise. Win rates are over --baseline, with a paired bootstrap's 95 % interval.
 Ctrl-C ends the watching, not the evaluation: the same command finds it again. An evaluator that is restarted is waited for
-(--patience). One that failed goes on behind the pictures that were
-scored.`;
+(--patience). One that failed goes on behind the pictures that were scored.`;
 
 function tableFile(text: string): string {
   if (/\.(parquet|jsonl)$/.test(text)) return text;
@@ -69,7 +68,7 @@ export function evaluateCommand(): Command {
     .option("--report <file>", "write the HTML report there")
     .option("--table <file>", "write the scores picture by picture: a .parquet or .jsonl file", tableFile)
     .option("--name <name>", "what the evaluation is known by; default: made from its settings", jobName)
-    .option("--patience <seconds>", "how long an evaluator that is gone is waited for", wholeNumber(0, 31_536_000), 600)
+    .addOption(patienceOption("an evaluator"))
     .option("--json", "print one line of JSON")
     .addHelpText("after", EXAMPLES)
     .action(async (options: EvaluateOptions) => {

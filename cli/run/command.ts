@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { collect, seed, wholeNumber } from "../options.js";
+import { collect, patienceOption, seed, wholeNumber } from "../options.js";
 import { checkpoint, jobName, nameOf, resourceName, serviceAddress } from "../remote/references.js";
 import { recipeAction } from "./recipe-action.js";
 import type { RunCommandOptions } from "./run-options.js";
@@ -37,7 +37,7 @@ export function runCommand(): Command {
   return command
     .addOption(new Option("--seed <number>", "key of all noise").argParser(seed).default(0n, "0"))
     .option("--name <name>", "what the run is known by; default: made from its settings", jobName)
-    .option("--patience <seconds>", "how long a trainer that is gone is waited for", wholeNumber(0, 31_536_000), 600)
+    .addOption(patienceOption("a trainer or evaluator"))
     .option("--evaluator <address>", "evaluate base and iterations there in the end", serviceAddress)
     .option("--scorer <name>", "scorer of the evaluation", resourceName, "scorer")
     .option("--max-prompts <count>", "its prompts; 0: all of the test split", wholeNumber(0, 4_294_967_295), 0)

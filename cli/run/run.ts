@@ -35,7 +35,7 @@ export async function run(
     ),
   );
   const evaluated =
-    evaluation && (await evaluateAndReport({ ...evaluationOf(finished, settings, name, evaluation), patience }));
+    evaluation && (await evaluateAndReport(evaluationOf(finished, settings, name, { ...evaluation, patience })));
   if (asJson) process.stdout.write(`${JSON.stringify({ name, ...outcomeJson(finished), evaluation: evaluated })}\n`);
   else if (evaluated !== undefined) process.stdout.write(formatOutcome(evaluated));
 }
@@ -45,8 +45,8 @@ function evaluationOf(
   { checkpoints, curves }: FinishedRun,
   { dataset, samplingSteps, guidance }: RunSettings,
   name: string,
-  { evaluator, scorer, maxPrompts, report }: NonNullable<RunPlan["evaluation"]>,
-): Omit<EvaluationPlan, "patience"> {
+  { evaluator, scorer, maxPrompts, report, patience }: NonNullable<RunPlan["evaluation"]> & Pick<RunPlan, "patience">,
+): EvaluationPlan {
   const settings: EvaluateSettings = {
     checkpoint: checkpoints.map(({ label, digest, steps }) => ({
       label,
@@ -65,7 +65,7 @@ function evaluationOf(
     scorer: [scorer],
     bootstrap: 2000,
   };
-  return { evaluator, name: `${name}.${checkpoints.length - 1}`, settings, curves, report };
+  return { evaluator, name: `${name}.${checkpoints.length - 1}`, settings, patience, curves, report };
 }
 
 /** K times the same. */

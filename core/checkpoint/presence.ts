@@ -40,9 +40,10 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await statOf(path))?.isDirectory() ?? false;
 }
 
-/** Names in a folder; none where there is no such folder. @throws SpinError where that cannot be found out */
+/** Names in a folder, in the order of their characters; none where there is no such folder. @throws SpinError where that cannot be found out */
 export async function namesIn(folder: string): Promise<string[]> {
-  return (await unlessAbsent(folder, readdir(folder))) ?? [];
+  const names = (await unlessAbsent(folder, readdir(folder))) ?? [];
+  return names.sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Entries of a folder; none where there is no such folder. @throws SpinError where that cannot be found out */

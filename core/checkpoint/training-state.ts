@@ -59,7 +59,6 @@ export async function listTrainingStates(folder: string): Promise<string[]> {
   const names = await namesIn(folder);
   return names
     .filter((name) => /^step-\d+$/.test(name))
-    .sort((a, b) => (a < b ? -1 : 1))
     .reverse()
     .map((name) => join(folder, name));
 }

@@ -77,13 +77,7 @@ export class DataFolder {
     const path = await containedPath(this.#dataDir, name, { field: "name" });
     if (await exists(path)) return path;
     const there = (await namesIn(this.#dataDir)).filter((entry) => !entry.startsWith("."));
-    const known =
-      there.length === 0
-        ? "nothing"
-        : there
-            .sort((a, b) => (a < b ? -1 : 1))
-            .slice(0, 10)
-            .join(", ");
+    const known = there.slice(0, 10).join(", ") || "nothing";
     throw new SpinError("notFound", `there is no data set "${name}" under ${this.#dataDir}`, {
       field: "name",
       remedy: `built in is emoji; in that folder is ${known}`,
@@ -99,8 +93,7 @@ export class DataFolder {
   ): Promise<PickAPicPart | undefined> {
     if (!(await stat(root)).isDirectory()) return undefined;
     for (const folder of [root, join(root, "data")]) {
-      const names = await namesIn(folder);
-      const files = names.filter((file) => file.endsWith(".parquet")).sort((a, b) => (a < b ? -1 : 1));
+      const files = (await namesIn(folder)).filter((file) => file.endsWith(".parquet"));
       if (files.length === 0) continue;
       const shards = shardsOf(files, split);
       if (shards.length > 0) return { name, split, folder, shards, indices: this.#indices, onProgress };

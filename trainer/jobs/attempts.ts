@@ -29,7 +29,7 @@ function specOf({ spec }: Iteration): string {
 
 /**
  * Takes over the training states of a failed attempt, and what was told of its steps.
- * @throws SpinError "io" naming the folder
+ * @throws SpinError as `toIoError`, naming the folder
  */
 export async function inheritAttempt(store: RunStore, from: Iteration, to: Iteration, events: EventLog): Promise<Told> {
   const states = store.statesFolder(to);
